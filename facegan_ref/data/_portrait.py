@@ -1,0 +1,351 @@
+"""The parts of a drawn portrait, from back to front: scene, body, face, eyes, mouth, glasses.
+
+`paint_portraits` turns factors (plain numpy arrays, see `toyfaces`) into pixels. Everything on
+the head is drawn in the head's own frame: the origin in the middle of the face, x to the
+picture's right, y down, tilted with the head. Light falls from the upper left.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from facegan_ref.data import _hair
+from facegan_ref.data._drawing import (
+    REACH,
+    Array,
+    Canvas,
+    blob,
+    clip01,
+    column,
+    ellipse,
+    rgb,
+    rounded_box,
+    smoothstep,
+    toward,
+    wave,
+)
+
+BACKGROUNDS = [(197, 217, 229), (240, 221, 203), (205, 221, 202), (222, 210, 231), (244, 214, 210),
+               (133, 150, 168)]  # fmt: skip
+SKINS = [(255, 228, 212), (249, 213, 187), (238, 191, 154), (219, 165, 123), (191, 134, 95),
+         (152, 101, 70), (115, 75, 54), (82, 54, 42)]  # fmt: skip
+IRISES = [(92, 62, 40), (58, 42, 34), (82, 124, 156), (94, 128, 84)]
+CLOTHES = [(84, 111, 146), (178, 92, 84), (233, 226, 212), (96, 128, 108), (72, 70, 82),
+           (214, 164, 84)]  # fmt: skip
+GLASSES = (58, 48, 50)
+RISE = np.float32(0.05)  # how far the face's middle lies below the picture's
+
+WHITE = np.array([1.0, 1.0, 1.0], dtype=np.float32)
+
+
+class Head:
+    """Where things are on each head, and in which colours, from the factors."""
+
+    def __init__(self, factors: dict[str, Array], canvas: Canvas):
+        f = {name: column(values) for name, values in factors.items() if values.dtype.kind == "f"}
+        self.canvas, self.which = canvas, None
+        self.factors = factors
+        self.yaw, self.smile, self.opening, self.brow = (
+            f["yaw"], f["smile"], f["mouth_open"], f["brow"])  # fmt: skip
+        self.width = 0.44 + 0.05 * f["width"]
+        self.height = np.float32(0.56)
+        self.jaw = 0.20 - 0.10 * f["jaw"]
+        self.eye_x = 0.20 + 0.032 * f["eye_distance"]
+        # The tangent of half the angle gives sine and cosine without calling either.
+        half = 0.06 * f["tilt"]
+        cosine, sine = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
+        x, y = canvas.x - 0.02 * f["yaw"], canvas.y - RISE
+        # Turned about the neck, so that a tilted head stays on its body.
+        y = y - 0.5
+        self.frame = (cosine * x + sine * y, cosine * y - sine * x + 0.5)
+
+        self.skin = rgb(SKINS, factors["skin"])
+        self.skin_dark = self.skin * np.float32([0.70, 0.56, 0.54])[:, None, None, None]
+        self.skin_light = toward(self.skin, (1.0, 0.95, 0.86), 0.30)
+        luminance = (self.skin[0] + self.skin[1] + self.skin[2]) / 3
+        red = np.float32([0.78, 0.30, 0.30])[:, None, None, None]
+        self.lip = self.skin * (0.55 + 0.1 * luminance) + red * 0.36
+        self.blush = self.skin * 0.68 + np.float32([0.92, 0.36, 0.34])[:, None, None, None] * 0.32
+        self.hair = rgb(_hair.COLOURS, factors["hair_colour"])
+        self.iris = rgb(IRISES, factors["eyes"])
+
+    def only(self, which: Array) -> Head:
+        """The same for some of the pictures."""
+        chosen = copy.copy(self)
+        chosen.which = which
+        chosen.factors = {name: values[which] for name, values in self.factors.items()}
+        chosen.frame = tuple(part[which] for part in self.frame)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray) and value.ndim >= 3:
+                setattr(chosen, name, value[which] if value.ndim == 3 else value[:, which])
+        return chosen
+
+    def window(self, left: float, right: float, top: float, bottom: float):
+        """A window in the head's frame; the bounds leave room for tilt and yaw."""
+        return self.canvas.window(left, right, top, bottom, self.which, self.frame)
+
+    def across(self, offset: Array | float, depth: float) -> Array:
+        """Where yaw carries a point `offset` from the middle and `depth` in front of the axis."""
+        return offset * (1 - 0.08 * self.yaw * self.yaw) + depth * 0.148 * self.yaw
+
+    def outline(self, x: Array, y: Array) -> Array:
+        """Distance to the face's outline: an egg whose chin turns with the head."""
+        down = y / self.height
+        below = np.maximum(down, 0)
+        x = x - 0.055 * self.yaw * down
+        return ellipse(x / (1 - self.jaw * below * below), y, self.width, self.height)
+
+
+def paint_portraits(factors: dict[str, Array], size: int) -> Array:
+    """Pictures (N, 3, size, size) uint8 for the factors' arrays, each (N,)."""
+    canvas = Canvas(len(factors["skin"]), size)
+    head = Head(factors, canvas)
+    _scene(head)
+    _hair.behind(head)
+    _body(head)
+    _ears(head)
+    _face(head)
+    _nose(head)
+    _eyes(head)
+    _brows(head)
+    _beard(head)
+    _mouth(head)
+    _glasses(head)
+    _hair.front(head)
+    return canvas.to_uint8()
+
+
+def _scene(head: Head) -> None:
+    colour = rgb(BACKGROUNDS, head.factors["background"])
+    with head.canvas.window(-1, 1, -1, 1) as layer:
+        x, y = layer.x / REACH, layer.y / REACH
+        layer.pixels[:] = colour
+        layer.paint(clip01(0.38 - 0.3 * x - 0.42 * y) * 0.6, toward(colour, WHITE, 0.75))
+        layer.paint(clip01(0.1 + 0.3 * x + 0.4 * y) * 0.6, colour * 0.72)
+
+
+def _body(head: Head) -> None:
+    kind = column(head.factors["clothes"])
+    cloth = rgb(CLOTHES, head.factors["clothes"])
+    with head.canvas.window(-1, 1, 0.2, 1) as layer:
+        x, y = layer.x, layer.y - RISE
+        u = np.abs(x)
+        fall = np.maximum(u - 0.56, 0)
+        shoulders = (0.60 + 0.34 * u * u + 1.6 * fall * fall - y) / np.sqrt(1 + 0.46 * u * u)
+        neck = (
+            np.abs(x - 0.015 * head.yaw) - head.width * 0.46 - 0.06 * smoothstep((y - 0.45) / 0.3)
+        )
+        light = clip01(0.5 - 0.45 * x - 0.2 * (y - 0.8))
+        cloth_cover = layer.inside(shoulders)
+        layer.paint(cloth_cover, cloth * (0.70 + 0.42 * light))
+        layer.paint(
+            cloth_cover * blob(x + 0.46, y - 0.80, 0.36, 0.20) * 0.22, toward(cloth, WHITE, 0.5)
+        )
+        # The neckline: round for even kinds of clothes, a V for odd ones.
+        odd = kind - 2 * np.floor(kind / 2)
+        round_neck = ellipse(x, y - 0.60, head.width * 0.46 + 0.12, np.float32(0.16))
+        v_neck = (u * 0.95 + (y - 0.85)) * 0.72
+        opening = round_neck + (v_neck - round_neck) * odd
+        seam = layer.line(opening - 0.018, 0.018) * cloth_cover
+        layer.paint(seam, toward(cloth * 0.82, WHITE, 0.10))
+        bare = layer.inside(np.maximum(opening, np.minimum(neck, shoulders)))
+        bare = np.maximum(bare, layer.inside(np.maximum(neck, y - 0.64)))
+        tone = head.skin + (head.skin_dark - head.skin) * (0.22 + 0.34 * smoothstep(0.5 + 1.6 * x))
+        layer.paint(bare, tone)
+        under_chin = layer.soft(head.outline(x - 0.05, y - 0.12), 0.16)
+        layer.paint(bare * under_chin * 0.75, head.skin_dark * 0.92)
+
+
+def _ears(head: Head) -> None:
+    for side, (left, right) in ((-1, (-0.75, -0.2)), (1, (0.2, 0.75))):
+        with head.window(left, right, -0.3, 0.4) as layer:
+            x = layer.x - head.across(side * (head.width - 0.012), -0.28)
+            y = layer.y - 0.04
+            cover = layer.inside(ellipse(x - side * 0.15 * -y, y, 0.075, 0.125))
+            layer.paint(cover, toward(head.skin * 0.93, (0.85, 0.4, 0.35), 0.08))
+            layer.paint(layer.soft(ellipse(x, y - 0.005, 0.035, 0.07), 0.05) * 0.5, head.skin_dark)
+
+
+def _face(head: Head) -> None:
+    with head.window(-0.75, 0.75, -0.75, 0.75) as layer:
+        x, y = layer.x, layer.y
+        outline = head.outline(x, y)
+        cover = layer.inside(outline)
+        u, v = x / (head.width * 1.04), y / (head.height * 1.04)
+        facing = np.sqrt(np.maximum(1 - u * u - v * v, 0))
+        light = 0.74 * facing - 0.46 * u - 0.34 * v
+        tone = head.skin + (head.skin_dark - head.skin) * smoothstep(0.72 - 1.1 * light) * 0.62
+        tone += (head.skin_light - tone) * (smoothstep((light - 0.45) / 0.6) * 0.75)
+        layer.paint(cover, tone)
+        spot = blob(x - head.across(0.0, 0.6) + 0.13, y + 0.36, 0.26, 0.16)
+        layer.paint(cover * spot * 0.35, toward(head.skin_light, WHITE, 0.35))
+        for side in (-1, 1):
+            cheek_x = x - head.across(side * 0.245, 0.75)
+            lifted = y - 0.20 + 0.025 * head.smile
+            cheek = blob(cheek_x, lifted, 0.19, 0.15) * (0.50 + 0.25 * head.smile)
+            layer.paint(cover * cheek, head.blush)
+            socket = blob(x - head.across(side * head.eye_x, 0.85), y + 0.06, 0.16, 0.12)
+            layer.paint(cover * socket * 0.22, head.skin_dark)
+        # The side that turns away, and the chin's lower edge.
+        layer.paint(cover * smoothstep(1 + outline / 0.13) * 0.18, head.skin_dark)
+
+
+def _nose(head: Head) -> None:
+    with head.window(-0.36, 0.36, -0.22, 0.36) as layer:
+        x, y = layer.x, layer.y
+        down = clip01((y + 0.10) / 0.26)
+        ridge = head.across(0.0, 0.88 + 0.27 * down)
+        side = x - ridge
+        length = clip01((y + 0.12) / 0.1) * clip01((0.20 - y) / 0.06)
+        shadow = blob(side - 0.045 - 0.02 * down, y * 0, 0.05 + 0.025 * down, 1.0)
+        layer.paint(shadow * length * (0.16 + 0.26 * down), head.skin_dark)
+        layer.paint(blob(side + 0.012, y * 0, 0.035, 1.0) * length * 0.38, head.skin_light)
+        tip = head.across(0.0, 1.15)
+        u = x - tip
+        under = layer.line(ellipse(u, y - 0.135, 0.085, 0.058), 0.014) * smoothstep(
+            (y - 0.14) / 0.04
+        )
+        layer.paint(under * 0.55, head.skin_dark * 0.9)
+        layer.paint(blob(u, y - 0.215, 0.10, 0.045) * 0.5, head.skin_dark)
+        layer.paint(
+            blob(u + 0.018, y - 0.115, 0.05, 0.045) * 0.6, toward(head.skin_light, WHITE, 0.2)
+        )
+        for wing in (-1, 1):
+            nostril = ellipse(u - wing * 0.045, y - 0.178, 0.024, 0.013)
+            layer.paint(layer.inside(nostril) * 0.7, head.skin_dark * 0.55)
+
+
+def _eyes(head: Head) -> None:
+    for side, (left, right) in ((-1, (-0.55, 0.08)), (1, (-0.08, 0.55))):
+        with head.window(left, right, -0.32, 0.22) as layer:
+            away = 1 - 0.16 * side * head.yaw
+            half = 0.108 * away
+            x = layer.x - head.across(side * head.eye_x, 0.85)
+            y = layer.y + 0.025 + 0.10 * side * x  # outer corners a little higher
+            t = x / half
+            arch = 1 - t * t
+            slope = np.sqrt(1 + (0.11 * t / half) ** 2)
+            upper = (-y - (0.070 + 0.008 * head.brow) * arch) / slope
+            squint = 0.048 - 0.016 * np.maximum(head.smile, 0)
+            lower = (y - squint * arch) / slope
+            opening = np.maximum(upper, lower)
+            cover = layer.inside(opening)
+            # In the white, a shadow under the upper lid.
+            white = 0.97 - 0.34 * smoothstep(1 + upper / 0.05)
+            layer.paint(cover, white * np.float32([1.0, 0.985, 0.97])[:, None, None, None])
+            ix, iy = x - 0.012 * head.yaw, y + 0.012
+            r = np.sqrt(ix * ix + iy * iy + np.float32(1e-9))
+            rim = layer.inside(r - 0.064) * cover
+            layer.paint(rim, head.iris * 0.5)
+            glow = 0.85 + 0.55 * clip01(0.5 + iy / 0.09 + ix / 0.3)
+            layer.paint(layer.inside(r - 0.053) * cover, clip01(head.iris * glow))
+            layer.paint(layer.inside(r - 0.029) * cover, head.iris * 0.12)
+            layer.paint(cover * smoothstep(1 + upper / 0.035) * 0.35, head.iris * 0.1)
+            gx, gy = ix + 0.022, iy + 0.024
+            layer.paint(layer.inside(np.sqrt(gx * gx + gy * gy) - 0.017) * 0.95, 0 * head.iris + 1)
+            lash = toward(head.hair * 0.25, (0.10, 0.06, 0.05), 0.7)
+            within = smoothstep((1.22 - np.abs(t)) / 0.2)
+            layer.paint(layer.line(upper - 0.004, 0.013) * within * (y < 0.03), lash)
+            wing = layer.line(upper - 0.004, 0.016) * within * smoothstep(side * t - 0.2)
+            layer.paint(wing * (y < 0.025), lash)
+            layer.paint(
+                layer.line(lower - 0.004, 0.007) * within * (y > 0) * 0.45, head.skin_dark * 0.8
+            )
+            crease = layer.line(upper - 0.042, 0.008) * smoothstep((1.05 - np.abs(t)) / 0.3)
+            layer.paint(crease * (y < 0) * 0.6, head.skin_dark * 0.85)
+
+
+def _brows(head: Head) -> None:
+    colour = toward(head.hair * 0.62, (0.16, 0.10, 0.08), 0.35)
+    for side, (left, right) in ((-1, (-0.6, 0.08)), (1, (-0.08, 0.6))):
+        with head.window(left, right, -0.48, 0.0) as layer:
+            half = 0.135 * (1 - 0.16 * side * head.yaw)
+            x = layer.x - head.across(side * (head.eye_x + 0.01), 0.85)
+            t = side * x / half  # -1 at the nose, 1 at the temple
+            arc = -0.192 - 0.030 * head.brow - 0.034 * (1 - (t - 0.12) ** 2)
+            thick = 0.022 * clip01(1.25 - 0.40 * (t + 1)) + 0.006
+            ends = smoothstep((1.04 - np.abs(t)) / 0.16)
+            on_face = layer.inside(head.outline(layer.x, layer.y) + 0.01)
+            layer.paint(layer.line(layer.y - arc, thick) * ends * on_face * 0.88, colour)
+
+
+def _mouth(head: Head) -> None:
+    with head.window(-0.45, 0.45, 0.10, 0.64) as layer:
+        smile, gap = head.smile, 0.095 * head.opening
+        half = 0.138 + 0.042 * smile - 0.012 * head.opening * (1 - smile)
+        x = (layer.x - head.across(0.0, 0.98)) / (1 - 0.07 * head.yaw * head.yaw)
+        t = x / half
+        arch = np.maximum(1 - t * t, 0)
+        round_arch = np.sqrt(arch)
+        # y = 0 is where the lips meet; the corners rise with the smile.
+        y = layer.y - 0.322 + 0.35 * gap + smile * (0.055 * (t * t) - 0.022)
+        slope = np.sqrt(1 + (0.10 * smile * t / half * np.float32(0.6)) ** 2)
+        beyond = (np.abs(t) - 1) * half
+        cupid = 1 - 0.30 * blob(t, t * 0, 0.32, 1.0)
+        upper = (0.050 - 0.012 * smile) * round_arch * cupid * (0.5 + 0.5 * arch)
+        lower = gap * arch + (0.062 - 0.010 * smile) * round_arch
+        lips = layer.inside(np.maximum(np.maximum(-y - upper, y - lower) / slope, beyond))
+        layer.paint(lips, head.lip * (1.06 - 0.22 * smoothstep(0.5 - (y - 0.5 * gap) / 0.04)))
+        shine = blob(x + 0.025, y - gap - 0.030, 0.08, 0.022) * 0.40
+        layer.paint(lips * shine, toward(head.lip, WHITE, 0.55))
+        inside = np.maximum(np.maximum(-y, y - gap * arch) / slope, beyond)
+        layer.paint(layer.inside(inside), rgb([(86, 26, 30)], head.factors["skin"] * 0))
+        grin = 0.30 + 0.45 * clip01(smile)
+        teeth = layer.inside(np.maximum(inside, y - grin * gap * arch))
+        layer.paint(
+            teeth * smoothstep(gap / 0.03), rgb([(250, 245, 238)], head.factors["skin"] * 0)
+        )
+        parting = layer.line(y / slope, 0.007) * layer.inside(beyond)
+        layer.paint(parting * 0.75, head.lip * 0.45)
+        for side in (-1, 1):
+            corner = blob(x - side * (half + 0.006), y, 0.035, 0.03)
+            layer.paint(corner * (0.25 + 0.25 * clip01(smile)), head.skin_dark * 0.8)
+        layer.paint(blob(x, y - gap - 0.10, 0.10, 0.035) * 0.40 * (1 - lips), head.skin_dark)
+
+
+def _glasses(head: Head) -> None:
+    which = np.flatnonzero(head.factors["glasses"])
+    if not which.size:
+        return
+    head = head.only(which)
+    frame = rgb([GLASSES], which * 0)
+    with head.window(-0.72, 0.72, -0.36, 0.36) as layer:
+        y = layer.y + 0.002
+        for side in (-1, 1):
+            half = 0.165 * (1 - 0.12 * side * head.yaw)
+            x = layer.x - head.across(side * (head.eye_x + 0.012), 0.92)
+            lens = rounded_box(x, y, half, 0.138 + 0 * half, 0.115)
+            cover = layer.inside(lens)
+            layer.paint(cover * 0.07, 0 * frame + 1)
+            streak = layer.soft(np.abs(x + 0.8 * y + 0.10) - 0.02, 0.05) * cover
+            layer.paint(streak * 0.22, 0 * frame + 1)
+            layer.paint(layer.line(lens, 0.0145), frame)
+            reach = np.maximum(half - side * x, side * layer.x - head.width)
+            layer.paint(layer.line(y + 0.06, 0.013) * layer.inside(reach), frame)
+        middle = layer.x - head.across(0.0, 1.0)
+        reach = np.abs(middle) - (head.eye_x - 0.148)
+        layer.paint(layer.line(y + 0.055, 0.012) * layer.inside(reach), frame)
+
+
+def _beard(head: Head) -> None:
+    which = np.flatnonzero(head.factors["beard"])
+    if not which.size:
+        return
+    head = head.only(which)
+    colour = toward(head.hair * 0.86, (0.16, 0.10, 0.08), 0.12)
+    with head.window(-0.62, 0.62, -0.15, 0.75) as layer:
+        x, y = layer.x, layer.y
+        u = x - head.across(0.0, 0.8)
+        outline = head.outline(x, y - 0.02)
+        cheeks = 0.235 - 0.75 * (np.abs(u) / head.width) ** 2 * np.abs(u) - y
+        middle = x - head.across(0.0, 0.98)
+        chin = ellipse(middle, y - 0.395, 0.075, 0.022)  # bare below the lower lip
+        growth = layer.soft(np.maximum(np.maximum(outline, cheeks), 0.018 - chin), 0.035)
+        layer.paint(growth * 0.9, colour)
+        strands = clip01(0.2 + wave(u * 13 + 0.4 * wave(y * 5)) * 0.5)
+        seen = clip01(np.float32(2 - 26 * layer.pixel))
+        layer.paint(growth * strands * 0.25 * seen, colour * 0.6)
+        layer.paint(growth * blob(x + 0.2, y - 0.36, 0.25, 0.2) * 0.25, toward(colour, WHITE, 0.35))
+        layer.paint(growth * smoothstep(1 + outline / 0.12) * 0.35, colour * 0.55)
