@@ -1,0 +1,114 @@
+"""Face images as one uint8 array: in memory, or memory-mapped from a file made by `data_prep`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+MANIFEST_FORMAT = "facegan-faces-1"
+
+
+def to_tanh_range(x: Tensor) -> Tensor:
+    """Bytes 0…255 to float32 in [-1, 1]: 0 becomes -1, 255 becomes 1."""
+    return x.float() / 127.5 - 1
+
+
+def from_tanh_range(x: Tensor) -> Tensor:
+    """Floats in [-1, 1] to bytes 0…255, rounded; what lies outside is clipped."""
+    return ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def manifest_path(array_path: str | Path) -> Path:
+    """Where the manifest of an array file lies: `faces.npy` has `faces.json` beside it."""
+    return Path(array_path).with_suffix(".json")
+
+
+class FaceArray(Dataset):
+    """Images `(N, C, H, W)` uint8 that are handed out as float32 in [-1, 1].
+
+    Args:
+        images: uint8 tensor `(N, C, H, W)`, in any memory format.
+        manifest: what is known about them (source, crop, names); may be empty.
+    """
+
+    def __init__(self, images: Tensor, manifest: dict | None = None):
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"images are {images.dtype} of shape {tuple(images.shape)}, "
+                "expected torch.uint8 of shape (N, C, H, W)"
+            )
+        self.images = images
+        self.manifest = manifest or {}
+
+    @classmethod
+    def open(cls, path: str | Path) -> FaceArray:
+        """Memory-map an array file `(N, H, W, C)` made by `python -m data_prep`.
+
+        Raises:
+            FileNotFoundError: the array or its manifest is missing.
+            ValueError: the file is no face array, or array and manifest do not belong together.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: no such file. Make one with `python -m data_prep celeba SOURCE "
+                f"--out {path}`"
+            )
+        try:
+            # Copy-on-write: pages are read when touched and the file can't be changed.
+            array = np.load(path, mmap_mode="c", allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(
+                f"{path}: not a complete .npy array ({error}). Make it again with "
+                "`python -m data_prep`"
+            ) from error
+        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] not in (1, 3):
+            raise ValueError(
+                f"{path}: holds {array.dtype} of shape {array.shape}, expected uint8 of shape "
+                "(N, H, W, 3). Make it with `python -m data_prep`"
+            )
+        manifest = cls._read_manifest(path, array.shape)
+        # The bytes stay (N, H, W, C), which is channels-last memory under an (N, C, H, W) shape.
+        return cls(torch.from_numpy(array).permute(0, 3, 1, 2), manifest)
+
+    @staticmethod
+    def _read_manifest(path: Path, shape: tuple[int, ...]) -> dict:
+        beside = manifest_path(path)
+        if not beside.is_file():
+            raise FileNotFoundError(
+                f"{beside}: the manifest of {path.name} is missing. Copy it too, or make both "
+                "again with `python -m data_prep`"
+            )
+        try:
+            manifest = json.loads(beside.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{beside}: not readable as JSON ({error})") from error
+        if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+            raise ValueError(f'{beside}: no manifest with "format": "{MANIFEST_FORMAT}"')
+        if manifest.get("shape") != list(shape):
+            raise ValueError(
+                f"{beside}: describes an array of shape {manifest.get('shape')}, but {path.name} "
+                f"has {list(shape)}: the two files do not belong together"
+            )
+        return manifest
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images in pixels."""
+        return self.images.shape[-1]
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    def __getitem__(self, index: int) -> Tensor:
+        return to_tanh_range(self.images[index])
+
+    def batch(self, indices: Tensor, device: torch.device | str = "cpu") -> Tensor:
+        """The images `indices` `(B,)` as float32 `(B, C, H, W)` in [-1, 1] on `device`."""
+        chosen = self.images[indices.to(self.images.device)].to(device, non_blocking=True)
+        return to_tanh_range(chosen).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,38 @@
+"""Latents, and the images that a generator makes of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def sample_latent(
+    n: int,
+    z_dim: int,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """`n` standard normal latents, `(n, z_dim)` float32.
+
+    Drawn on the CPU and then moved, so that one seed gives the same latents on every device.
+
+    Args:
+        generator: source of randomness (a CPU generator); torch's global one when None.
+        device: where the latents go; the CPU when None.
+    """
+    return torch.randn(n, z_dim, generator=generator).to(device or "cpu")
+
+
+@torch.no_grad()
+def sample(generator: nn.Module, z: Tensor) -> Tensor:
+    """Images `(N, C, H, W)` for the latents `z` `(N, z_dim)`, in evaluation mode.
+
+    In evaluation mode an image depends on its own latent alone, and batch normalisation's running
+    statistics are not touched. The generator's mode is put back.
+    """
+    was_training = generator.training
+    generator.eval()
+    try:
+        return generator(z)
+    finally:
+        generator.train(was_training)
