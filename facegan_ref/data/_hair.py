@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facegan_ref.data._portrait import Head
 
 STYLES = ("short", "long", "curly", "bun", "fringe", "bald")
+SHOW_EARS = ("short", "bun", "bald")
 COLOURS = [(38, 32, 36), (74, 48, 38), (124, 80, 50), (160, 84, 46), (222, 182, 118),
            (182, 180, 184)]  # fmt: skip
 
@@ -58,27 +59,33 @@ class _Locks:
 
 def behind(head: Head) -> None:
     """The hair behind the head and shoulders."""
-    _each_style(head, {"long": _long_back, "curly": _curly_back, "bun": _bun_back,
-                       "fringe": _fringe_back}, (-0.98, 0.98, -1, 1))  # fmt: skip
+    _paint(head, "long", _long_back, (-0.84, 0.84, -0.80, 1.0))
+    _paint(head, "curly", _curly_back, (-0.89, 0.89, -0.89, 0.62))
+    _paint(head, "bun", _bun_back, (-0.45, 0.45, -0.89, -0.40))
+    _paint(head, "fringe", _fringe_back, (-0.80, 0.80, -0.72, 0.72))
 
 
 def front(head: Head) -> None:
     """The hair over the forehead and temples."""
-    _each_style(head, {"short": _short, "long": _long, "curly": _curly, "bun": _bun,
-                       "fringe": _fringe, "bald": _bald}, (-0.8, 0.8, -1, 0.75))  # fmt: skip
+    _paint(head, "short", _short, (-0.72, 0.72, -0.75, 0.24))
+    _paint(head, "long", _long, (-0.78, 0.78, -0.75, 0.89))
+    _paint(head, "curly", _curly, (-0.74, 0.74, -0.78, 0.40))
+    _paint(head, "bun", _bun, (-0.70, 0.70, -0.72, 0.20))
+    _paint(head, "fringe", _fringe, (-0.76, 0.76, -0.72, 0.72))
+    _paint(head, "bald", _bald, (-0.46, 0.26, -0.60, -0.20))
 
 
-def _each_style(
+def _paint(
     head: Head,
-    painters: dict[str, Callable[[_Locks, Layer], None]],
+    style: str,
+    painter: Callable[[_Locks, Layer], None],
     bounds: tuple[float, float, float, float],
 ) -> None:
-    for style, painter in painters.items():
-        which = np.flatnonzero(head.factors["hair_style"] == STYLES.index(style))
-        if which.size:
-            chosen = head.only(which)
-            with chosen.window(*bounds) as layer:
-                painter(_Locks(chosen), layer)
+    which = np.flatnonzero(head.factors["hair_style"] == STYLES.index(style))
+    if which.size:
+        chosen = head.only(which)
+        with chosen.window(*bounds) as layer:
+            painter(_Locks(chosen), layer)
 
 
 def _shine(locks: _Locks, x: Array, y: Array) -> Array:
@@ -94,7 +101,8 @@ def _skull(locks: _Locks, x: Array, y: Array, extra: float) -> Array:
 def _hairline_shadow(locks: _Locks, layer: Layer, opening: Array, skull: Array) -> None:
     """The shadow that hair throws on the forehead, inside the opening left for the face."""
     face = np.maximum(locks.head.outline(layer.x, layer.y), np.maximum(opening, skull))
-    layer.paint(smoothstep(1 + opening / 0.09) * layer.inside(face) * 0.45, locks.head.skin_dark)
+    depth = 0.45 * clip01(0.5 - 3 * layer.y)  # on the forehead, not on the chin
+    layer.paint(smoothstep(1 + opening / 0.09) * layer.inside(face) * depth, locks.head.skin_dark)
 
 
 def _short(locks: _Locks, layer: Layer) -> None:
@@ -106,7 +114,8 @@ def _short(locks: _Locks, layer: Layer) -> None:
     top = np.minimum(top, box)
     sides = np.maximum(_skull(locks, x, y, 0.03), y - 0.06)
     hairline = ellipse(u + 0.03, y - 0.16 - 0.10 * u, locks.width * 0.93, 0.56)
-    temple = np.maximum(np.abs(u) - locks.width * 0.90 + 0.06 * clip01(0.2 - y), -0.30 - y)
+    side = np.abs(x - 0.045 * locks.yaw)
+    temple = np.maximum(side - locks.width * 0.91 + 0.06 * clip01(0.2 - y), -0.30 - y)
     face = np.minimum(hairline, temple)
     hair = np.maximum(np.minimum(top, sides), -face)
     _hairline_shadow(locks, layer, face, _skull(locks, x, y, 0.08))
