@@ -1,0 +1,80 @@
+"""Run a student's code without leaving a trace: random state, modes, filters and output as before."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+
+class TimeLimitExceeded(BaseException):
+    """Code ran longer than allowed. Not an Exception, so that `except Exception` can't keep it."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeLimitExceeded in this block after `seconds`.
+
+    Needs a POSIX system and the main thread; elsewhere there is no limit.
+    """
+    possible = hasattr(signal, "setitimer") and (
+        threading.current_thread() is threading.main_thread()
+    )
+    if not possible:
+        yield
+        return
+
+    def interrupt(signum, frame):
+        raise TimeLimitExceeded
+
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+
+
+@contextlib.contextmanager
+def no_trace() -> Iterator[io.StringIO]:
+    """Put back global state at the end of the block, and catch what is printed in it.
+
+    Restores the random states of torch, CUDA, numpy and Python, torch's default dtype, gradient
+    mode, anomaly detection and deterministic flag, and the warnings filters. Warnings are silent
+    and both output streams go to the returned buffer: nbgrader gives no points to a cell that
+    writes to stderr.
+    """
+    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    torch_state = torch.get_rng_state()
+    cuda_states = torch.cuda.get_rng_state_all() if cuda else []
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    anomaly = torch.is_anomaly_enabled()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    printed = io.StringIO()
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+        ):
+            warnings.simplefilter("ignore")
+            yield printed
+    finally:
+        torch.set_rng_state(torch_state)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda_states)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad)
+        torch.autograd.set_detect_anomaly(anomaly)
+        torch.use_deterministic_algorithms(deterministic)
