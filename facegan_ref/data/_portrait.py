@@ -28,8 +28,8 @@ from facegan_ref.data._drawing import (
     wave,
 )
 
-BACKGROUNDS = [(197, 217, 229), (240, 221, 203), (205, 221, 202), (222, 210, 231), (244, 214, 210),
-               (133, 150, 168)]  # fmt: skip
+BACKGROUNDS = [(178, 209, 230), (243, 221, 176), (186, 214, 184), (208, 193, 230), (243, 188, 184),
+               (118, 137, 158)]  # fmt: skip
 SKINS = [(255, 228, 212), (249, 213, 187), (238, 191, 154), (219, 165, 123), (191, 134, 95),
          (152, 101, 70), (115, 75, 54), (82, 54, 42)]  # fmt: skip
 IRISES = [(92, 62, 40), (58, 42, 34), (82, 124, 156), (94, 128, 84)]
@@ -121,8 +121,8 @@ def _scene(head: Head) -> None:
     with head.canvas.window(-1, 1, -1, 1) as layer:
         x, y = layer.x / REACH, layer.y / REACH
         layer.pixels[:] = colour
-        layer.paint(clip01(0.38 - 0.3 * x - 0.42 * y) * 0.6, toward(colour, WHITE, 0.75))
-        layer.paint(clip01(0.1 + 0.3 * x + 0.4 * y) * 0.6, colour * 0.72)
+        layer.paint(clip01(0.38 - 0.3 * x - 0.42 * y) * 0.6, toward(colour, WHITE, 0.65))
+        layer.paint(clip01(0.1 + 0.3 * x + 0.4 * y) * 0.6, colour * 0.74)
 
 
 def _body(head: Head) -> None:

@@ -22,7 +22,7 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "hair_colour": ("black", "dark brown", "brown", "auburn", "blond", "grey"),
     "hair_style": _hair.STYLES,
     "glasses": ("without", "with"),
-    "background": ("sky", "peach", "sage", "lilac", "rose", "slate"),
+    "background": ("sky", "sand", "sage", "lilac", "rose", "slate"),
     "eyes": ("brown", "dark", "blue", "green"),
     "beard": ("without", "with"),
     "clothes": ("blue", "red", "cream", "green", "charcoal", "ochre"),
