@@ -1,0 +1,102 @@
+"""What a student gets for a lesson: read from the gradebook and the graded notebook."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+
+from facegan_ref.grading.marks import read_mark
+from facegan_ref.grading.notes import KEY
+
+
+@dataclass
+class TaskPoints:
+    """One task of one student; `attempted` is False for an untouched stub."""
+
+    task: str
+    points: float
+    max_points: float
+    attempted: bool = True
+
+
+@dataclass
+class GradeResult:
+    """One row of the class: everything that the gradebook and the feedback page say in short.
+
+    `status` is "graded"; "problem" when the hand-in itself could not be graded (0 points); "failed"
+    when grading broke and an instructor must look (0 points, marked in the gradebook).
+    """
+
+    student: str
+    lesson: str
+    points: float = 0.0
+    max_points: float = 0.0
+    status: str = "graded"
+    tasks: list[TaskPoints] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    needs_review: bool = False
+    feedback: Path | None = None
+    seconds: float = 0.0
+
+    @property
+    def reason(self) -> str:
+        """Why the points are what they are, in one line."""
+        if self.notes:
+            return plain(self.notes[0])
+        missing = [t.task for t in self.tasks if not t.attempted]
+        if len(missing) == len(self.tasks):
+            return "not attempted"
+        parts = [f"not attempted: {', '.join(missing)}"] if missing else []
+        partial = [t.task for t in self.tasks if t.attempted and t.points < t.max_points]
+        if partial:
+            parts.append(f"checks failed: {', '.join(partial)}")
+        return "; ".join(parts) or "all checks passed"
+
+    def to_dict(self) -> dict:
+        """Return the row as JSON-ready data."""
+        feedback = str(self.feedback) if self.feedback else None
+        return {**asdict(self), "feedback": feedback, "reason": self.reason}
+
+
+def plain(note: str) -> str:
+    """Return a note without its markup."""
+    for mark, text in (
+        ("<code>", "'"),
+        ("</code>", "'"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&#x27;", "'"),
+        ("&quot;", '"'),
+        ("&amp;", "&"),
+    ):
+        note = note.replace(mark, text)
+    return note
+
+
+def read_result(db_url: str, student: str, lesson: str, graded: Path | None) -> GradeResult:
+    """Read the scores of `student` from the gradebook, and the notes of the notebook `graded`."""
+    result = GradeResult(student, lesson)
+    tasks: dict[str, TaskPoints] = {}
+    with Gradebook(db_url) as gradebook:
+        submission = gradebook.find_submission_notebook(lesson, lesson, student)
+        result.points, result.max_points = submission.score, submission.max_score
+        result.needs_review = bool(submission.needs_manual_grade)
+        for grade in submission.grades:
+            mark = read_mark(grade.name)
+            if mark and mark.kind in ("grade", "fresh"):
+                task = tasks.setdefault(mark.task, TaskPoints(mark.task, 0.0, 0.0))
+                task.points += grade.score
+                task.max_points += grade.max_score
+        for comment in submission.comments:
+            mark = read_mark(comment.name)
+            if mark and mark.task in tasks and comment.auto_comment == "No response.":
+                tasks[mark.task].attempted = False
+    result.tasks = sorted(tasks.values(), key=lambda task: task.task)
+    if graded is not None:
+        data = json.loads(graded.read_text(encoding="utf-8"))["metadata"].get(KEY, {})
+        result.notes = list(data.get("notes", []))
+        result.status = "problem" if data.get("problem") else "graded"
+    return result
