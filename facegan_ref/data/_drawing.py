@@ -4,6 +4,8 @@ Only additions, products, quotients, square roots, minima and maxima are used. T
 the same way by every processor (IEEE 754), so a picture neither depends on the batch that it is
 painted in nor on the machine.
 
+Numbers that stand alone are plain Python floats, which leave float32 arrays float32.
+
 Lengths are in the drawing's own unit: x runs from -REACH (left) to REACH (right), y from -REACH
 (top) to REACH (bottom). Distances are negative inside a shape and positive outside.
 """
@@ -19,7 +21,7 @@ Array = np.ndarray
 
 REACH = 0.89
 WHITE = np.array([1.0, 1.0, 1.0], dtype=np.float32)
-_TINY = np.float32(1e-6)
+_TINY = 1e-6
 
 
 def column(values: Array) -> Array:
@@ -29,7 +31,7 @@ def column(values: Array) -> Array:
 
 def rgb(table: Array, choice: Array) -> Array:
     """Each picture's colour from a table (K, 3) in [0, 255]: (3, N, 1, 1) in [0, 1]."""
-    colours = np.asarray(table, dtype=np.float32)[choice] / np.float32(255)
+    colours = np.asarray(table, dtype=np.float32)[choice] / 255
     return np.ascontiguousarray(colours.T)[:, :, None, None]
 
 
@@ -38,7 +40,7 @@ def toward(colour: Array, target: tuple[float, float, float] | Array, share: flo
     target = np.asarray(target, dtype=np.float32)
     if target.ndim == 1:
         target = target[:, None, None, None]
-    return colour + (target - colour) * np.float32(share)
+    return colour + (target - colour) * share
 
 
 def clip01(values: Array) -> Array:
@@ -86,13 +88,13 @@ def blob(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
 class Layer:
     """A window of the canvas: pixel coordinates and colours of some pictures, all contiguous."""
 
-    def __init__(self, pixels: Array, x: Array, y: Array, pixel: np.float32):
+    def __init__(self, pixels: Array, x: Array, y: Array, pixel: float):
         self.pixels, self.x, self.y, self.pixel = pixels, x, y, pixel
         self.per_pixel = 1 / pixel
 
     def inside(self, distance: Array) -> Array:
         """The share of each pixel that lies inside a shape, in [0, 1]."""
-        return clip01(np.float32(0.5) - distance * self.per_pixel)
+        return clip01(0.5 - distance * self.per_pixel)
 
     def line(self, distance: Array, half_width: Array | float) -> Array:
         """The share of each pixel that a stroke along distance 0 covers, also below a pixel."""
@@ -100,20 +102,14 @@ class Layer:
 
     def soft(self, distance: Array, width: float) -> Array:
         """Coverage whose edge is a ramp `width` wide, for shadows."""
-        return smoothstep(np.float32(0.5) - distance / max(np.float32(width), self.pixel))
+        return smoothstep(0.5 - distance / max(width, self.pixel))
 
     def paint(self, cover: Array, colour: Array) -> None:
-        """Colour (3, N, 1, 1) or (3, N, H, W) over the pixels where `cover` (N, H, W) says."""
+        """Colour (3,), (3, N, 1, 1) or (3, N, H, W) over the pixels, as `cover` (N, H, W) says."""
         for plane, ink in zip(self.pixels, colour, strict=True):
             change = ink - plane
             change *= cover
             plane += change
-
-    def shade(self, cover: Array, tint: Array) -> None:
-        """Multiply the pixels by `tint` (3,) in [0, 1] where `cover` says: a shadow."""
-        tint = np.asarray(tint, dtype=np.float32)
-        for channel in range(3):
-            self.pixels[channel] *= 1 - cover * (1 - tint[channel])
 
 
 class Canvas:
@@ -121,8 +117,8 @@ class Canvas:
 
     def __init__(self, count: int, size: int):
         self.size = size
-        self.pixel = np.float32(2 * REACH / size)
-        centres = (np.arange(size, dtype=np.float32) * 2 + 1 - size) * np.float32(REACH / size)
+        self.pixel = 2 * REACH / size
+        centres = (np.arange(size, dtype=np.float32) * 2 + 1 - size) * (REACH / size)
         self.x, self.y = centres[None, None, :], centres[None, :, None]
         self.pixels = np.zeros((3, count, size, size), dtype=np.float32)
 
@@ -158,5 +154,5 @@ class Canvas:
 
     def to_uint8(self) -> Array:
         """The pictures as (N, 3, S, S) uint8."""
-        levels = np.floor(clip01(self.pixels) * 255 + np.float32(0.5))
+        levels = np.floor(clip01(self.pixels) * 255 + 0.5)
         return np.ascontiguousarray(levels.astype(np.uint8).transpose(1, 0, 2, 3))

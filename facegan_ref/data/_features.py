@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facegan_ref.data._drawing import WHITE, blob, clip01, ellipse, rgb, smoothstep, toward
+from facegan_ref.data._drawing import WHITE, blob, clip01, ellipse, smoothstep, toward
 
 if TYPE_CHECKING:
     from facegan_ref.data._portrait import Head
+
+MOUTH = np.float32([86, 26, 30]) / 255
+TEETH = np.float32([250, 245, 238]) / 255
 
 
 def nose(head: Head) -> None:
@@ -58,7 +61,7 @@ def eyes(head: Head) -> None:
             white = 0.97 - 0.34 * smoothstep(1 + upper / 0.05)
             layer.paint(cover, white * np.float32([1.0, 0.985, 0.97])[:, None, None, None])
             ix, iy = x - 0.012 * head.yaw, y + 0.012
-            r = np.sqrt(ix * ix + iy * iy + np.float32(1e-9))
+            r = np.sqrt(ix * ix + iy * iy + 1e-9)
             rim = layer.inside(r - 0.064) * cover
             layer.paint(rim, head.iris * 0.5)
             glow = 0.85 + 0.55 * clip01(0.5 + iy / 0.09 + ix / 0.3)
@@ -66,7 +69,7 @@ def eyes(head: Head) -> None:
             layer.paint(layer.inside(r - 0.029) * cover, head.iris * 0.12)
             layer.paint(cover * smoothstep(1 + upper / 0.035) * 0.35, head.iris * 0.1)
             gx, gy = ix + 0.022, iy + 0.024
-            layer.paint(layer.inside(np.sqrt(gx * gx + gy * gy) - 0.017) * 0.95, 0 * head.iris + 1)
+            layer.paint(layer.inside(np.sqrt(gx * gx + gy * gy) - 0.017) * 0.95, WHITE)
             lash = toward(head.hair * 0.25, (0.10, 0.06, 0.05), 0.7)
             within = smoothstep((1.22 - np.abs(t)) / 0.2)
             layer.paint(layer.line(upper - 0.004, 0.013) * within * (y < 0.03), lash)
@@ -105,7 +108,7 @@ def mouth(head: Head) -> None:
         round_arch = np.sqrt(arch)
         # y = 0 is where the lips meet; the corners rise with the smile.
         y = layer.y - 0.322 + 0.35 * gap + smile * (0.055 * (t * t) - 0.022)
-        slope = np.sqrt(1 + (0.10 * smile * t / half * np.float32(0.6)) ** 2)
+        slope = np.sqrt(1 + (0.10 * smile * t / half * 0.6) ** 2)
         beyond = (np.abs(t) - 1) * half
         cupid = 1 - 0.30 * blob(t, t * 0, 0.32, 1.0)
         upper = (0.050 - 0.012 * smile) * round_arch * cupid * (0.5 + 0.5 * arch)
@@ -115,12 +118,10 @@ def mouth(head: Head) -> None:
         shine = blob(x + 0.025, y - gap - 0.030, 0.08, 0.022) * 0.40
         layer.paint(lips * shine, toward(head.lip, WHITE, 0.55))
         inside = np.maximum(np.maximum(-y, y - gap * arch) / slope, beyond)
-        layer.paint(layer.inside(inside), rgb([(86, 26, 30)], head.factors["skin"] * 0))
+        layer.paint(layer.inside(inside), MOUTH)
         grin = 0.30 + 0.45 * clip01(smile)
         teeth = layer.inside(np.maximum(inside, y - grin * gap * arch))
-        layer.paint(
-            teeth * smoothstep(gap / 0.03), rgb([(250, 245, 238)], head.factors["skin"] * 0)
-        )
+        layer.paint(teeth * smoothstep(gap / 0.03), TEETH)
         parting = layer.line(y / slope, 0.007) * layer.inside(beyond)
         layer.paint(parting * 0.75, head.lip * 0.45)
         for side in (-1, 1):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facegan_ref.data._drawing import (
+    WHITE,
     Array,
     Layer,
     blob,
@@ -38,7 +39,12 @@ class _Locks:
         self.light = toward(self.colour, (1.0, 0.93, 0.80), 0.30)
 
     def paint(
-        self, layer: Layer, distance: Array, strand: Array, shine: Array, rim: Array | None = None
+        self,
+        layer: Layer,
+        distance: Array,
+        strand: Array,
+        shine: Array | None = None,
+        rim: Array | None = None,
     ) -> None:
         """Fill a shape of hair: strands along `strand`, a band of light where `shine` says.
 
@@ -48,11 +54,12 @@ class _Locks:
         layer.paint(cover, self.colour)
         # Strands finer than two pixels would only shimmer.
         for rate, depth in ((7.0, 0.30), (17.0, 0.22)):
-            seen = float(clip01(2 - 4 * rate * float(layer.pixel) * 0.5))
+            seen = min(max(2 - 2 * rate * layer.pixel, 0), 1)
             if seen > 0:
                 streak = clip01(wave(strand * rate + self.yaw) * 0.5 + 0.1)
                 layer.paint(cover * streak * (depth * seen), self.dark)
-        layer.paint(cover * shine, self.light)
+        if shine is not None:
+            layer.paint(cover * shine, self.light)
         rim = distance if rim is None else rim
         layer.paint(cover * smoothstep(1 + rim / 0.07) * 0.35, self.dark)
 
@@ -88,7 +95,7 @@ def _paint(
             painter(_Locks(chosen), layer)
 
 
-def _shine(locks: _Locks, x: Array, y: Array) -> Array:
+def _shine(x: Array, y: Array) -> Array:
     """The band of light across the crown, brighter on the left."""
     arc = y + 0.60 - 0.55 * x * x
     return clip01(1 - (arc / 0.12) ** 2) * clip01(0.55 - 0.75 * x) * 0.75
@@ -110,7 +117,7 @@ def _short(locks: _Locks, layer: Layer) -> None:
     # Full on top, close at the sides, swept from a parting on the left.
     u = x - 0.10 * locks.yaw
     top = ellipse(x - 0.01 + 0.03 * locks.yaw, y + 0.32 + 0.07 * u, locks.width + 0.045, 0.335)
-    box = rounded_box(x + 0.03 * locks.yaw, y + 0.36, locks.width + 0.02, np.float32(0.28), 0.24)
+    box = rounded_box(x + 0.03 * locks.yaw, y + 0.36, locks.width + 0.02, 0.28, 0.24)
     top = np.minimum(top, box)
     sides = np.maximum(_skull(locks, x, y, 0.03), y - 0.06)
     hairline = ellipse(u + 0.03, y - 0.16 - 0.10 * u, locks.width * 0.93, 0.56)
@@ -119,28 +126,28 @@ def _short(locks: _Locks, layer: Layer) -> None:
     face = np.minimum(hairline, temple)
     hair = np.maximum(np.minimum(top, sides), -face)
     _hairline_shadow(locks, layer, face, _skull(locks, x, y, 0.08))
-    locks.paint(layer, hair, x * 0.9 + 0.6 * y, _shine(locks, x, y), np.maximum(top, -face))
+    locks.paint(layer, hair, x * 0.9 + 0.6 * y, _shine(x, y), np.maximum(top, -face))
 
 
 def _long_back(locks: _Locks, layer: Layer) -> None:
     x, y = layer.x, layer.y
     wide = locks.width + 0.15 + 0.035 * wave(y * 0.9 + 0.15)
-    hair = rounded_box(x + 0.02 * locks.yaw, y - 0.10, wide, np.float32(0.80), 0.42)
-    locks.paint(layer, hair, x * 1.1, _shine(locks, x, y) * 0)
+    hair = rounded_box(x + 0.02 * locks.yaw, y - 0.10, wide, 0.80, 0.42)
+    locks.paint(layer, hair, x * 1.1)
     layer.paint(blob(x, y - 0.5, 0.62, 0.5) * layer.inside(hair) * 0.8, locks.dark * 0.75)
 
 
 def _long(locks: _Locks, layer: Layer) -> None:
     x, y = layer.x, layer.y
     u = x - 0.11 * locks.yaw
-    skull = rounded_box(x + 0.02 * locks.yaw, y - 0.12, locks.width + 0.105, np.float32(0.78), 0.44)
+    skull = rounded_box(x + 0.02 * locks.yaw, y - 0.12, locks.width + 0.105, 0.78, 0.44)
     # A middle parting: two wide arcs that meet in a point above the forehead.
     reach = locks.width * 0.93
     arcs = np.sqrt((np.abs(u) + 0.62 - reach) ** 2 + (y - 0.02) ** 2 * 0.72) - 0.62
     face = np.where(y < 0.02, arcs, np.abs(u) - reach + 0.16 * clip01(y - 0.02))
     hair = np.maximum(np.maximum(skull, -face), y - 0.66 + 0.3 * np.abs(x))
     _hairline_shadow(locks, layer, face, skull)
-    locks.paint(layer, hair, x * (1.25 - 0.35 * y), _shine(locks, x, y))
+    locks.paint(layer, hair, x * (1.25 - 0.35 * y), _shine(x, y))
     parting = layer.line(u, 0.007) * layer.inside(np.maximum(hair, y + 0.4))
     layer.paint(parting * 0.5, locks.dark * 0.8)
 
@@ -152,7 +159,7 @@ _CURLS = [(-0.52, 0.20, 0.13), (-0.56, -0.02, 0.17), (-0.52, -0.27, 0.19), (-0.4
 
 def _curls(locks: _Locks, x: Array, y: Array) -> Array:
     """Distance to a cloud of curls."""
-    scale = locks.width / np.float32(0.44)
+    scale = locks.width / 0.44
     nearest = None
     for cx, cy, radius in _CURLS:
         u, v = x - cx * scale, y - cy
@@ -171,7 +178,7 @@ def _curly_back(locks: _Locks, layer: Layer) -> None:
     cloud = _curls(locks, x, y)
     hair = np.minimum(cloud, ellipse(x, y + 0.16, locks.width + 0.12, 0.56))
     curl = _ringlets(x, y)
-    locks.paint(layer, hair, curl * 0.03, _shine(locks, x, y + 0.12) * (0.5 + 0.5 * curl))
+    locks.paint(layer, hair, curl * 0.03, _shine(x, y + 0.12) * (0.5 + 0.5 * curl))
 
 
 def _curly(locks: _Locks, layer: Layer) -> None:
@@ -183,14 +190,14 @@ def _curly(locks: _Locks, layer: Layer) -> None:
     hair = np.maximum(np.maximum(skull, -face), y - 0.20 + 0.25 * np.abs(u))
     _hairline_shadow(locks, layer, face, skull)
     curl = _ringlets(x, y)
-    shine = _shine(locks, x, y + 0.12) * (0.5 + 0.5 * curl)
+    shine = _shine(x, y + 0.12) * (0.5 + 0.5 * curl)
     locks.paint(layer, hair, curl * 0.03, shine, -face)
 
 
 def _bun_back(locks: _Locks, layer: Layer) -> None:
     x, y = layer.x, layer.y
     bun = ellipse(x + 0.05 * locks.yaw, y + 0.72, 0.20, 0.18)
-    turn = np.sqrt(x * x + (y + 0.78) ** 2 + np.float32(1e-9))
+    turn = np.sqrt(x * x + (y + 0.78) ** 2 + 1e-9)
     locks.paint(layer, bun, turn * 0.9, blob(x + 0.07, y + 0.83, 0.10, 0.07) * 0.8)
 
 
@@ -202,29 +209,29 @@ def _bun(locks: _Locks, layer: Layer) -> None:
     hair = np.maximum(np.maximum(skull, -face), y - 0.02 + 0.2 * np.abs(u))
     _hairline_shadow(locks, layer, face, skull)
     # Combed up towards the knot.
-    locks.paint(layer, hair, x / (0.55 + 0.55 * clip01(y + 1.0)), _shine(locks, x, y))
+    locks.paint(layer, hair, x / (0.55 + 0.55 * clip01(y + 1.0)), _shine(x, y))
 
 
 def _fringe_back(locks: _Locks, layer: Layer) -> None:
     x, y = layer.x, layer.y
-    bob = rounded_box(x + 0.02 * locks.yaw, y + 0.09, locks.width + 0.13, np.float32(0.58), 0.40)
-    locks.paint(layer, bob, x * 1.1, _shine(locks, x, y) * 0)
+    bob = rounded_box(x + 0.02 * locks.yaw, y + 0.09, locks.width + 0.13, 0.58, 0.40)
+    locks.paint(layer, bob, x * 1.1)
     layer.paint(blob(x, y - 0.3, 0.6, 0.4) * layer.inside(bob) * 0.7, locks.dark * 0.75)
 
 
 def _fringe(locks: _Locks, layer: Layer) -> None:
     x, y = layer.x, layer.y
     u = x - 0.11 * locks.yaw
-    skull = rounded_box(x + 0.02 * locks.yaw, y + 0.09, locks.width + 0.10, np.float32(0.57), 0.42)
+    skull = rounded_box(x + 0.02 * locks.yaw, y + 0.09, locks.width + 0.10, 0.57, 0.42)
     cut = -0.235 + 0.10 * u * u + 0.012 * wave(x * 5)
     face = np.maximum(np.abs(u) - locks.width * 0.88 + 0.10 * clip01(y), cut - y)
     hair = np.maximum(np.maximum(skull, -face), y - 0.44 - 0.1 * np.abs(x))
     _hairline_shadow(locks, layer, face, skull)
-    locks.paint(layer, hair, x * 1.2, _shine(locks, x, y))
+    locks.paint(layer, hair, x * 1.2, _shine(x, y))
 
 
 def _bald(locks: _Locks, layer: Layer) -> None:
     x, y = layer.x, layer.y
     # The skin shines on the crown; close-cropped sides leave a faint shadow.
     crown = blob(x + 0.14 - 0.05 * locks.yaw, y + 0.44, 0.17, 0.09)
-    layer.paint(crown * 0.35, locks.colour * 0 + np.float32(1))
+    layer.paint(crown * 0.35, WHITE)

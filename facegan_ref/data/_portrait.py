@@ -35,8 +35,8 @@ SKINS = [(255, 228, 212), (249, 213, 187), (238, 191, 154), (219, 165, 123), (19
 IRISES = [(92, 62, 40), (58, 42, 34), (82, 124, 156), (94, 128, 84)]
 CLOTHES = [(84, 111, 146), (178, 92, 84), (233, 226, 212), (96, 128, 108), (72, 70, 82),
            (214, 164, 84)]  # fmt: skip
-GLASSES = (58, 48, 50)
-RISE = np.float32(0.05)  # how far the face's middle lies below the picture's
+GLASSES = np.float32([58, 48, 50]) / 255
+RISE = 0.05  # how far the face's middle lies below the picture's
 
 
 class Head:
@@ -49,7 +49,7 @@ class Head:
         self.yaw, self.smile, self.opening, self.brow = (
             f["yaw"], f["smile"], f["mouth_open"], f["brow"])  # fmt: skip
         self.width = 0.44 + 0.05 * f["width"]
-        self.height = np.float32(0.56)
+        self.height = 0.56
         self.jaw = 0.20 - 0.10 * f["jaw"]
         self.eye_x = 0.20 + 0.032 * f["eye_distance"]
         # The tangent of half the angle gives sine and cosine without calling either.
@@ -144,7 +144,7 @@ def _body(head: Head) -> None:
         )
         # The neckline: round for even kinds of clothes, a V for odd ones.
         odd = kind - 2 * np.floor(kind / 2)
-        round_neck = ellipse(x, y - 0.60, head.width * 0.46 + 0.12, np.float32(0.16))
+        round_neck = ellipse(x, y - 0.60, head.width * 0.46 + 0.12, 0.16)
         v_neck = (u * 0.95 + (y - 0.85)) * 0.72
         opening = round_neck + (v_neck - round_neck) * odd
         seam = layer.line(opening - 0.018, 0.018) * cloth_cover
@@ -201,7 +201,6 @@ def _glasses(head: Head) -> None:
     if not which.size:
         return
     head = head.only(which)
-    frame = rgb([GLASSES], which * 0)
     with head.window(-0.72, 0.72, -0.36, 0.36) as layer:
         y = layer.y + 0.002
         for side in (-1, 1):
@@ -209,15 +208,15 @@ def _glasses(head: Head) -> None:
             x = layer.x - head.across(side * (head.eye_x + 0.012), 0.92)
             lens = rounded_box(x, y, half, 0.138 + 0 * half, 0.115)
             cover = layer.inside(lens)
-            layer.paint(cover * 0.07, 0 * frame + 1)
+            layer.paint(cover * 0.07, WHITE)
             streak = layer.soft(np.abs(x + 0.8 * y + 0.10) - 0.02, 0.05) * cover
-            layer.paint(streak * 0.22, 0 * frame + 1)
-            layer.paint(layer.line(lens, 0.0145), frame)
+            layer.paint(streak * 0.22, WHITE)
+            layer.paint(layer.line(lens, 0.0145), GLASSES)
             reach = np.maximum(half - side * x, side * layer.x - head.width)
-            layer.paint(layer.line(y + 0.06, 0.013) * layer.inside(reach), frame)
+            layer.paint(layer.line(y + 0.06, 0.013) * layer.inside(reach), GLASSES)
         middle = layer.x - head.across(0.0, 1.0)
         reach = np.abs(middle) - (head.eye_x - 0.148)
-        layer.paint(layer.line(y + 0.055, 0.012) * layer.inside(reach), frame)
+        layer.paint(layer.line(y + 0.055, 0.012) * layer.inside(reach), GLASSES)
 
 
 def _beard(head: Head) -> None:
@@ -236,7 +235,7 @@ def _beard(head: Head) -> None:
         growth = layer.soft(np.maximum(np.maximum(outline, cheeks), 0.018 - chin), 0.035)
         layer.paint(growth * 0.9, colour)
         strands = clip01(0.2 + wave(u * 13 + 0.4 * wave(y * 5)) * 0.5)
-        seen = clip01(np.float32(2 - 26 * layer.pixel))
+        seen = min(max(2 - 26 * layer.pixel, 0), 1)
         layer.paint(growth * strands * 0.25 * seen, colour * 0.6)
         layer.paint(growth * blob(x + 0.2, y - 0.36, 0.25, 0.2) * 0.25, toward(colour, WHITE, 0.35))
         layer.paint(growth * smoothstep(1 + outline / 0.12) * 0.35, colour * 0.55)
