@@ -6,6 +6,7 @@ image, `(N,)`.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -98,7 +99,7 @@ class Generator(nn.Module):
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
-        for narrow, wide in zip(widths[1:], widths[:-1], strict=True):
+        for wide, narrow in itertools.pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(narrow),
@@ -132,7 +133,7 @@ class Discriminator(nn.Module):
             nn.Conv2d(channels, ndf, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-        for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
+        for narrow, wide in itertools.pairwise(widths):
             layers += [
                 nn.Conv2d(narrow, wide, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(wide),

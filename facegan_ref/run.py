@@ -1,12 +1,12 @@
 """A run: one training with its folder, where metrics, previews and checkpoints are kept.
 
-    runs/quick/
-        recipe.json      what is trained
-        metrics.jsonl    one line a step
-        samples/         a grid of the same 64 latents after each epoch
-        curves.png       losses and D's mean scores
-        progress.gif     the grids as a film
-        last.pt          the checkpoint to resume from
+runs/quick/
+    recipe.json      what is trained
+    metrics.jsonl    one line a step
+    samples/         a grid of the same 64 latents after each epoch
+    curves.png       losses and D's mean scores
+    progress.gif     the grids as a film
+    last.pt          the checkpoint to resume from
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def load_generator(path: str | Path) -> tuple[nn.Module, Recipe]:
         generator, _ = build_networks(recipe)
         generator.load_state_dict(state["generator"])
     except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: holds no generator that fits its recipe: {error}") from error
+        raise CheckpointError(f"{path}: holds no generator of its recipe: {error}") from error
     return generator.eval(), recipe
 
 

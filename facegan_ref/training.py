@@ -152,13 +152,14 @@ class Trainer:
         return self.step // self.steps_per_epoch
 
     def real_batch(self, step: int) -> Tensor:
-        """The real images of a step, `(B, 3, H, W)`; a function of (seed, step) and nothing else."""
+        """The real images of a step, `(B, 3, H, W)`: a function of (seed, step) alone."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
             rng = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
             self._order = (epoch, torch.randperm(len(self.faces), generator=rng))
-        size = self.recipe.batch_size
-        return self.faces.batch(self._order[1][position * size : (position + 1) * size], self.device)
+        first = position * self.recipe.batch_size
+        chosen = self._order[1][first : first + self.recipe.batch_size]
+        return self.faces.batch(chosen, self.device)
 
     def run(self, until: int | None = None) -> None:
         """Train up to step `until` (the recipe's end when None); TrainingDiverged on a bad loss."""

@@ -1,4 +1,4 @@
-"""Run a student's code without leaving a trace: random state, modes, filters and output as before."""
+"""Run a student's code without a trace: random state, modes, filters and output as before."""
 
 from __future__ import annotations
 

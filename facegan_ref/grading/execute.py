@@ -69,11 +69,10 @@ class GuardedExecute(Execute):
         return super().preprocess(nb, resources, km)
 
     def start_new_kernel(self, **kwargs: object) -> None:
-        """Start the kernel with the notebook's folder off its module path, before Python starts."""
-        paths = [
-            os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
-        ]
-        env = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}
+        """Start the kernel with the notebook's folder off its module path from the first import."""
+        paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+        absolute = os.pathsep.join(map(os.path.abspath, paths))
+        env = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": absolute}
         super().start_new_kernel(env=env, **kwargs)
 
     def preprocess_cell(

@@ -1,4 +1,4 @@
-"""The names of the cells: `task-3-1` is the answer to task 3.1, `grade-3-1` its check, and so on."""
+"""The names of the cells: `task-3-1` is the answer to task 3.1, `grade-3-1` its check …"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def error_note(cell: NotebookNode, index: int) -> str | None:
         return None
     error = errors[-1]
     label = cell_label(cell, index)
-    if error.ename in ("CellTimeoutError", "KernelStopped"):
+    if error.ename in ("CellTimeoutError", "KernelStopped", "NoScore"):
         return f"In {label}: {error.evalue}."
     if error.ename in ("NotImplementedError", "NotRun"):
         return None

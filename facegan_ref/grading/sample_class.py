@@ -6,7 +6,6 @@ answers come out of `solutions/`, blank ones out of `lessons/`.
 
 from __future__ import annotations
 
-import ast
 import copy
 import json
 import shutil
@@ -14,9 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from facegan_ref.grading.config import PRIVATE, RELEASE, SOURCE
+from facegan_ref.grading.config import PRIVATE
 from facegan_ref.grading.marks import read_mark
-from facegan_ref.grading.release import build, find_lesson, lesson_points
+from facegan_ref.grading.release import find_lesson
+from facegan_ref.grading.sample_kit import LessonKit, function_name, grade_id
 
 
 @dataclass(frozen=True)
@@ -31,89 +31,6 @@ class Sample:
     @property
     def total(self) -> float:
         return sum(self.points.values())
-
-
-class LessonKit:
-    """The parts of one lesson from which hand-ins are made.
-
-    Args:
-        course_dir: a folder with `solutions/LESSON/`.
-        lesson: the lesson's full name, e.g. "03_losses".
-    """
-
-    def __init__(self, course_dir: Path, lesson: str) -> None:
-        self.lesson = lesson
-        source = course_dir / SOURCE / lesson / f"{lesson}.ipynb"
-        build(course_dir, course_dir / RELEASE, [lesson])
-        self.released = _read(course_dir / RELEASE / lesson / f"{lesson}.ipynb")
-        self.points = lesson_points(source)
-        self.answers = {
-            read_mark(_grade_id(cell)).task: _without_markers("".join(cell["source"]))
-            for cell in _read(source)["cells"]
-            if _grade_id(cell).startswith("task-")
-        }
-        self.functions = [task for task, text in self.answers.items() if _function_name(text)]
-
-    def blank(self) -> dict:
-        """Return the released notebook, untouched."""
-        return copy.deepcopy(self.released)
-
-    def solved(self, tasks: Iterable[str] | None = None) -> dict:
-        """Return a notebook with the right answers to `tasks` (default: all)."""
-        nb = self.blank()
-        for task in self.answers if tasks is None else tasks:
-            self.answer(nb, task, self.answers[task])
-        return nb
-
-    def answer(self, nb: dict, task: str, source: str) -> None:
-        """Write `source` into the answer cell of `task`."""
-        self.cell(nb, "task", task)["source"] = source
-
-    def with_body(self, task: str, body: str, nb: dict | None = None) -> dict:
-        """Return a solved notebook whose function of `task` has the one-line `body` instead."""
-        nb = self.solved() if nb is None else nb
-        name = _function_name(self.answers[task])
-        self.answer(nb, task, f"def {name}(*arguments, **settings):\n    {body}")
-        return nb
-
-    def cell(self, nb: dict, kind: str, task: str) -> dict:
-        """Return the cell of this kind ("task", "grade", "fresh") and task."""
-        return next(cell for cell in nb["cells"] if read_mark(_grade_id(cell)) == (kind, task))
-
-    def lost(self, *tasks: str) -> dict[str, float]:
-        """Return the points that remain without `tasks` and without what builds on all tasks."""
-        lost = set(tasks)
-        if lost:
-            lost |= set(self.points) - set(self.answers)
-        return {task: 0.0 if task in lost else points for task, points in self.points.items()}
-
-    def nothing(self) -> dict[str, float]:
-        """Return zero points for each task."""
-        return dict.fromkeys(self.points, 0.0)
-
-    def write(self, folder: Path, nb: dict | str, name: str | None = None) -> None:
-        """Write a notebook, or broken text, into a hand-in folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        text = nb if isinstance(nb, str) else json.dumps(nb, indent=1)
-        (folder / (name or f"{self.lesson}.ipynb")).write_text(text, encoding="utf-8")
-
-
-def _read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _grade_id(cell: dict) -> str:
-    return cell["metadata"].get("nbgrader", {}).get("grade_id", "")
-
-
-def _without_markers(source: str) -> str:
-    lines = source.splitlines()
-    return "\n".join(line for line in lines if "### BEGIN" not in line and "### END" not in line)
-
-
-def _function_name(source: str) -> str:
-    names = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    return names[0] if names else ""
 
 
 Builder = Callable[[LessonKit, Path], dict[str, float]]
@@ -151,13 +68,15 @@ def _half_right(kit: LessonKit, folder: Path) -> dict[str, float]:
 @_sample("stderr-warning", "right, but warns and writes to stderr", says="a harmless remark")
 def _stderr_warning(kit: LessonKit, folder: Path) -> dict[str, float]:
     nb, task = kit.solved(), kit.functions[0]
-    name = _function_name(kit.answers[task])
+    name = function_name(kit.answers[task])
     noisy = (
-        f"\n\nimport sys, warnings\n_right = {name}\n\n"
+        f"\n\nimport os, sys, warnings\n_right = {name}\n\n"
         f"def {name}(*arguments, **settings):\n"
         '    warnings.warn("a harmless remark")\n'
-        '    print("more on stderr", file=sys.stderr)\n'
-        "    return _right(*arguments, **settings)"
+        '    print("on stderr", file=sys.stderr)\n'
+        '    os.write(2, b"on stderr, as a C library does it")\n'
+        "    return _right(*arguments, **settings)\n\n"
+        'warnings.warn("a harmless remark")'
     )
     kit.answer(nb, task, kit.answers[task] + noisy)
     kit.write(folder, nb)
@@ -167,7 +86,7 @@ def _stderr_warning(kit: LessonKit, folder: Path) -> dict[str, float]:
 @_sample("syntax-error", "a bracket is missing in one answer", says="SyntaxError")
 def _syntax_error(kit: LessonKit, folder: Path) -> dict[str, float]:
     nb, task = kit.solved(), kit.functions[0]
-    kit.answer(nb, task, f"def {_function_name(kit.answers[task])}(:\n    return 0")
+    kit.answer(nb, task, f"def {function_name(kit.answers[task])}(:\n    return 0")
     kit.write(folder, nb)
     return kit.lost(task)
 
@@ -176,7 +95,7 @@ def _syntax_error(kit: LessonKit, folder: Path) -> dict[str, float]:
 def _deleted_check(kit: LessonKit, folder: Path) -> dict[str, float]:
     nb, task = kit.solved(), kit.functions[0]
     gone = [kit.cell(nb, "grade", task), kit.cell(nb, "fresh", task)]
-    gone += [cell for cell in nb["cells"] if _grade_id(cell) == "setup"]
+    gone += [cell for cell in nb["cells"] if grade_id(cell) == "setup"]
     nb["cells"] = [cell for cell in nb["cells"] if cell not in gone]
     kit.write(folder, nb)
     return kit.lost()
@@ -186,7 +105,7 @@ def _deleted_check(kit: LessonKit, folder: Path) -> dict[str, float]:
 def _edited_check(kit: LessonKit, folder: Path) -> dict[str, float]:
     nb = kit.blank()
     for cell in nb["cells"]:
-        mark = read_mark(_grade_id(cell))
+        mark = read_mark(grade_id(cell))
         if mark and mark.kind in ("grade", "fresh"):
             cell["source"] = str(float(cell["metadata"]["nbgrader"]["points"]))
             cell["metadata"]["tags"] = ["skip-execution"]
@@ -194,10 +113,18 @@ def _edited_check(kit: LessonKit, folder: Path) -> dict[str, float]:
     return kit.nothing()
 
 
-@_sample("endless-loop", "one answer never returns", says="did not end within")
-def _endless_loop(kit: LessonKit, folder: Path) -> dict[str, float]:
+@_sample("endless-function", "one function never returns", says="still running")
+def _endless_function(kit: LessonKit, folder: Path) -> dict[str, float]:
     task = kit.functions[0]
     kit.write(folder, kit.with_body(task, "while True: pass"))
+    return kit.lost(task)
+
+
+@_sample("endless-cell", "one answer cell never ends", says="did not end within")
+def _endless_cell(kit: LessonKit, folder: Path) -> dict[str, float]:
+    nb, task = kit.solved(), kit.functions[0]
+    kit.answer(nb, task, "while True:\n    pass")
+    kit.write(folder, nb)
     return kit.lost(task)
 
 
@@ -280,20 +207,6 @@ def _lost_metadata(kit: LessonKit, folder: Path) -> dict[str, float]:
 
 STUDENTS = tuple(_BUILDERS)
 DEMO_STUDENTS = ("perfect", "half-right", "syntax-error", "broken-json", "blank")
-
-
-def make_course(root: Path, course_dir: Path, lessons: Iterable[str], settings: str = "") -> None:
-    """Make a course folder of its own, with the `lessons` of the repository `root`.
-
-    Args:
-        settings: lines to add to its `nbgrader_config.py`, e.g. "c.Execute.timeout = 20".
-    """
-    course_dir.mkdir(parents=True, exist_ok=True)
-    config = (root / "nbgrader_config.py").read_text(encoding="utf-8")
-    (course_dir / "nbgrader_config.py").write_text(f"{config}\n{settings}\n", encoding="utf-8")
-    for lesson in lessons:
-        name = find_lesson(root, lesson)
-        shutil.copytree(root / SOURCE / name, course_dir / SOURCE / name, dirs_exist_ok=True)
 
 
 def build_sample_class(

@@ -81,8 +81,8 @@ def _why_no_json(text: str, error: Exception) -> str:
     if marker:
         line = text.count("\n", 0, marker.start(1)) + 1
         return (
-            f"git left merge markers in it (line {line}): resolve the conflict, see that JupyterLab "
-            "opens the notebook, and hand it in again"
+            f"git left merge markers in it (line {line}): resolve the conflict, see that "
+            "JupyterLab opens the notebook, and hand it in again"
         )
     where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
     return (
