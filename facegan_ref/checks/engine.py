@@ -61,6 +61,7 @@ class Check:
     points: float
     requirement: str
     run: Callable[..., None]
+    seconds: float = CHECK_SECONDS
 
 
 @dataclass
@@ -111,12 +112,16 @@ class Lesson:
             raise ValueError(f"task {id} has {len(hints)} hints, expected {len(HINT_LEVELS)}")
         self.tasks[id] = Task(id, title, tuple(names), points, tuple(hints))
 
-    def check(self, task: str, points: float) -> Callable:
-        """Decorator that adds a check to a task; its docstring is the requirement, in one line."""
+    def check(self, task: str, points: float, seconds: float = CHECK_SECONDS) -> Callable:
+        """Decorator that adds a check to a task; its docstring is the requirement, in one line.
+
+        `seconds` is the time after which the student's code is stopped.
+        """
 
         def add(function: Callable) -> Callable:
             requirement = " ".join((function.__doc__ or "").split())
-            self.tasks[task].checks.append(Check(function.__name__, points, requirement, function))
+            check = Check(function.__name__, points, requirement, function, seconds)
+            self.tasks[task].checks.append(check)
             return function
 
         return add
@@ -196,7 +201,7 @@ def run_check(check: Check, objects: Sequence[object], seed: int) -> tuple[Check
         torch.manual_seed(seed)
         for thing in objects:
             require_own(thing)
-        with time_limit(CHECK_SECONDS):
+        with time_limit(check.seconds):
             check.run(*objects, Probe(seed))
     except CheckFailed as failure:
         message = compose(check.requirement, failure.expected, failure.came, failure.likely)
@@ -204,7 +209,7 @@ def run_check(check: Check, objects: Sequence[object], seed: int) -> tuple[Check
         timed_out = True
         message = compose(
             check.requirement,
-            f"an answer within {CHECK_SECONDS:g} seconds",
+            f"an answer within {check.seconds:g} seconds",
             "none: your code was still running and was stopped",
             "a loop that never ends",
         )

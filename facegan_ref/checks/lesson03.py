@@ -240,7 +240,7 @@ _generator_checks("3.3", losses.generator_loss, NON_SATURATING_MISTAKES, extreme
 
 @lesson.check("3.3", points=0.5)
 def gradient_survives_a_sure_discriminator(generator_loss, probe: Probe) -> None:
-    """Where D is sure that an image is fake (logit -10), the generator is pulled with full force."""
+    """Where D is sure that an image is fake (logit -10), the pull on G is at its strongest."""
     n = probe.integer(2, 6)
     _, (grad,) = evaluate(generator_loss, torch.full((n,), -10.0))
     if not torch.allclose(grad, torch.full((n,), -1.0 / n), rtol=1e-2):
