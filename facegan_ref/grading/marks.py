@@ -27,5 +27,5 @@ def read_mark(grade_id: str) -> Mark | None:
     nbgrader allows only letters, digits, `-` and `_`, so the dot of "3.1" is written as one of
     these two.
     """
-    match = re.fullmatch(rf"({'|'.join(KINDS)})-(\w+?)[-_](\w+)", grade_id)
+    match = re.fullmatch(rf"({'|'.join(KINDS)})-(\d+)[-_](\w+)", grade_id)
     return Mark(match[1], f"{match[2]}.{match[3]}") if match else None
