@@ -121,6 +121,44 @@ def sample(run: Path, n: int, columns: int, seed: int, scale: int, out: Path) ->
     click.echo(f"{out}: {n} faces of {recipe.image_size}×{recipe.image_size}, seed {seed}")
 
 
+@cli.command()
+@click.argument("lesson")
+@click.option(
+    "--from", "file", type=FILE, required=True, help="a notebook (.ipynb) or Python file (.py)"
+)
+@click.option("--json", "as_json", is_flag=True, help="print JSON for other programs")
+def check(lesson: str, file: Path, as_json: bool) -> None:
+    """Check the answers to LESSON (such as 03) that a file defines.
+
+    Exit status: 0 all passed, 1 some failed or were not attempted, 2 the file can't be used.
+    """
+    import json
+
+    from facegan_ref.checks.file_check import check_file
+    from facegan_ref.checks.report import as_text
+
+    result = check_file(file, lesson)
+    if as_json:
+        click.echo(json.dumps(result.to_dict(), indent=1))
+    else:
+        for task in result.tasks:
+            click.echo(as_text(task) + "\n")
+        click.echo(f"Lesson {result.lesson}: {result.points:g} of {result.max_points:g}")
+    raise SystemExit(0 if result.passed else 1)
+
+
+@cli.command()
+def doctor() -> None:
+    """Print versions, devices, data and nbgrader's state, to paste into a bug report."""
+    from facegan_ref.doctor import examine
+
+    healthy = True
+    for line in examine():
+        healthy = healthy and line.ok
+        click.echo(f"{'ok  ' if line.ok else 'LOOK'} {line.name:<22} {line.finding}")
+    raise SystemExit(0 if healthy else 1)
+
+
 def main() -> None:
     """Run the command; a mistake that a user can make ends in one line, not in a traceback."""
     try:

@@ -11,89 +11,21 @@ In a notebook::
 from __future__ import annotations
 
 import importlib
-import os
-import secrets
 
-from facegan_ref.checks.engine import (
-    HINT_LEVELS,
-    Lesson,
-    Task,
-    TaskResult,
-    run_fresh,
-    run_task,
-)
-from facegan_ref.checks.report import show, show_hint
-
-__all__ = ["LESSONS", "find_lesson", "find_task", "grade", "grade_fresh", "hint"]
-
-# Numbers of the lessons that have checks; each has its module lessonNN.py.
-LESSONS = ("03", "04")
-STRICT = "FACEGAN_STRICT"  # set to 1: missing points raise, so that plain notebook runners fail
-SEED = "FACEGAN_CHECK_SEED"  # a number: fixes the seed of `grade_fresh`, to repeat a grading
+# Where each public name lies. It is imported when it is asked for: programs that only start a
+# check or show its results need no torch.
+_PLACES = {
+    "grade": "notebook",
+    "grade_fresh": "notebook",
+    "hint": "notebook",
+    "LESSONS": "registry",
+    "find_lesson": "registry",
+    "find_task": "registry",
+}
+__all__ = sorted(_PLACES)
 
 
-class PointsMissing(AssertionError):
-    """In strict mode: a task did not get its full points."""
-
-
-def find_lesson(number: str) -> Lesson:
-    """The lesson "03" (also "3", or its folder's name); ValueError that lists what there is."""
-    wanted = number.split("_")[0].zfill(2)
-    if wanted not in LESSONS:
-        raise ValueError(f"no checks for lesson {number!r}; there are: {', '.join(LESSONS)}")
-    return importlib.import_module(f"facegan_ref.checks.lesson{wanted}").lesson
-
-
-def find_task(task: str) -> Task:
-    """The task "3.1"; ValueError that lists the lesson's tasks."""
-    lesson = find_lesson(task.split(".")[0])
-    if task not in lesson.tasks:
-        raise ValueError(f"no task {task!r}; lesson {lesson.number} has {', '.join(lesson.tasks)}")
-    return lesson.tasks[task]
-
-
-def grade(task: str, *objects: object) -> float:
-    """Check a task's objects, show a table, and return the points as a plain float.
-
-    Args:
-        task: "3.1".
-        objects: what the student wrote, in the order in which the task names it.
-
-    Returns:
-        From 0.0 to the task's visible points; nbgrader reads it as partial credit.
-    """
-    found = find_task(task)
-    _require_all(found, objects)
-    return _finish(run_task(found, objects), found.visible_points)
-
-
-def grade_fresh(task: str, *objects: object) -> float:
-    """All checks of a task once more on sizes and seeds drawn now: 1.0 if all pass, else 0.0."""
-    found = find_task(task)
-    _require_all(found, objects)
-    seed = int(os.environ.get(SEED) or secrets.randbelow(2**31))
-    return _finish(run_fresh(found, objects, seed), found.points - found.visible_points)
-
-
-def hint(task: str, level: int = 1) -> None:
-    """Show a hint: level 1 asks a question, 2 gives the rule, 3 pseudo-code, 4 a failing case."""
-    found = find_task(task)
-    if level not in range(1, len(HINT_LEVELS) + 1):
-        raise ValueError(f"level is {level!r}, expected a whole number from 1 to 4")
-    show_hint(found, level)
-
-
-def _require_all(task: Task, objects: tuple[object, ...]) -> None:
-    if len(objects) != len(task.names):
-        raise TypeError(
-            f"task {task.id} takes {len(task.names)} objects ({', '.join(task.names)}), "
-            f"got {len(objects)}"
-        )
-
-
-def _finish(result: TaskResult, most: float) -> float:
-    show(result)
-    points = min(max(float(result.points), 0.0), float(most))
-    if os.environ.get(STRICT) == "1" and points < most:
-        raise PointsMissing(f"task {result.task}: {points:g} of {most:g} points")
-    return points
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

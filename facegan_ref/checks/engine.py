@@ -7,7 +7,7 @@ sizes and random numbers. It returns when the answer is right and calls `fail` w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -16,12 +16,23 @@ from torch import Tensor
 
 from facegan_ref.checks.explain import explain_exception
 from facegan_ref.checks.guard import TimeLimitExceeded, no_trace, time_limit
+from facegan_ref.checks.results import (
+    FRESH,
+    FRESH_POINTS,
+    HINT_LEVELS,
+    CheckResult,
+    TaskResult,
+)
 
 VISIBLE_SEED = 0
 CHECK_SECONDS = 10.0  # one check; the reference needs well under one second
-FRESH = "holds_on_fresh_sizes_and_seeds"
-FRESH_POINTS = 1
-HINT_LEVELS = ("a question", "the rule", "pseudo-code", "a failing case")
+GIVEN_EVERYWHERE = {
+    "math": "math",
+    "torch": "torch",
+    "nn": "torch.nn",
+    "F": "torch.nn.functional",
+    "Tensor": "torch:Tensor",
+}
 
 
 class CheckFailed(Exception):
@@ -90,10 +101,13 @@ class Lesson:
         number: two digits, "03".
         slug: the rest of the folder's name, "losses".
         title: for people.
+        given: names that the lesson's locked cells import for the student, each with the place
+            that it comes from: `{"nn": "torch.nn", "loss": "package.module:loss"}`.
     """
 
-    def __init__(self, number: str, slug: str, title: str):
+    def __init__(self, number: str, slug: str, title: str, given: dict[str, str] | None = None):
         self.number, self.slug, self.title = number, slug, title
+        self.given = {**GIVEN_EVERYWHERE, **(given or {})}
         self.tasks: dict[str, Task] = {}
 
     @property
@@ -127,58 +141,26 @@ class Lesson:
         return add
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """What one check found; `message` is empty when it passed."""
-
-    name: str
-    points: float
-    max_points: float
-    passed: bool
-    message: str = ""
-    attempted: bool = True
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """What a task's checks found, and what the student's code printed meanwhile."""
-
-    task: str
-    title: str
-    checks: tuple[CheckResult, ...]
-    printed: str = ""
-
-    @property
-    def points(self) -> float:
-        return sum(check.points for check in self.checks)
-
-    @property
-    def max_points(self) -> float:
-        return sum(check.max_points for check in self.checks)
-
-    @property
-    def passed(self) -> bool:
-        return all(check.passed for check in self.checks)
-
-    @property
-    def attempted(self) -> bool:
-        return any(check.attempted for check in self.checks)
+def iter_checks(
+    task: Task, objects: Sequence[object], seed: int = VISIBLE_SEED
+) -> Iterator[CheckResult]:
+    """The results of a task's checks, one after the other; objects in the order of `task.names`."""
+    stopped: CheckResult | None = None
+    for check in task.checks:
+        if stopped is not None:
+            # Each further check would wait for its time limit too.
+            yield CheckResult(check.name, 0.0, check.points, False, stopped.message)
+            continue
+        result, timed_out = run_check(check, objects, seed)
+        stopped = result if timed_out else None
+        yield result
 
 
 def run_task(task: Task, objects: Sequence[object], seed: int = VISIBLE_SEED) -> TaskResult:
-    """Run all checks of a task on the student's objects, in the order of `task.names`."""
-    results: list[CheckResult] = []
-    stopped: CheckResult | None = None
+    """Run all checks of a task on the student's objects and leave no trace of it."""
     with no_trace() as printed:
-        for check in task.checks:
-            if stopped is not None:
-                # Each further check would wait for its time limit too.
-                result = CheckResult(check.name, 0.0, check.points, False, stopped.message)
-            else:
-                result, timed_out = run_check(check, objects, seed)
-                stopped = result if timed_out else None
-            results.append(result)
-    return TaskResult(task.id, task.title, tuple(results), printed.getvalue())
+        results = tuple(iter_checks(task, objects, seed))
+    return TaskResult(task.id, task.title, results, printed.getvalue())
 
 
 def run_fresh(task: Task, objects: Sequence[object], seed: int) -> TaskResult:
@@ -257,8 +239,3 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return str(value)
     return f"{value:.4g}"
-
-
-def plain(points: float) -> float | int:
-    """Points for JSON and tables: 3 rather than 3.0."""
-    return int(points) if float(points).is_integer() else points

@@ -48,9 +48,9 @@ def no_trace() -> Iterator[io.StringIO]:
     """Put back global state at the end of the block, and catch what is printed in it.
 
     Restores the random states of torch, CUDA, numpy and Python, torch's default dtype, gradient
-    mode, anomaly detection and deterministic flag, and the warnings filters. Warnings are silent
-    and both output streams go to the returned buffer: nbgrader gives no points to a cell that
-    writes to stderr.
+    mode, anomaly detection, deterministic flag and thread count, and the warnings filters.
+    Warnings are silent and both output streams go to the returned buffer: nbgrader gives no
+    points to a cell that writes to stderr.
     """
     cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
     torch_state = torch.get_rng_state()
@@ -59,7 +59,11 @@ def no_trace() -> Iterator[io.StringIO]:
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     anomaly = torch.is_anomaly_enabled()
     deterministic = torch.are_deterministic_algorithms_enabled()
+    threads = torch.get_num_threads()
     printed = io.StringIO()
+    # Checks work on tiny tensors. On a busy machine, threads waiting for each other made them
+    # several hundred times slower.
+    torch.set_num_threads(1)
     try:
         with (
             warnings.catch_warnings(),
@@ -77,4 +81,6 @@ def no_trace() -> Iterator[io.StringIO]:
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(grad)
         torch.autograd.set_detect_anomaly(anomaly)
-        torch.use_deterministic_algorithms(deterministic)
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)  # slow: imports the compiler
+        torch.set_num_threads(threads)

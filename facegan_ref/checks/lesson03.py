@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 
@@ -91,8 +92,8 @@ def _compare(loss, reference, logits, what, likely) -> None:
         require_gradient(expected_grad, came_grad, what, likely)
 
 
-def _name_d(loss: Formula) -> str | None:
-    return recognise(loss, 2, D_MISTAKES)
+def _name_d(loss: Formula, otherwise: str | None = None) -> str | None:
+    return recognise(loss, 2, D_MISTAKES) or otherwise
 
 
 @lesson.check("3.1", points=0.5)
@@ -108,7 +109,10 @@ def value_at_chance(discriminator_loss, probe: Probe) -> None:
     n = probe.integer(3, 9)
     came, _ = evaluate(discriminator_loss, torch.zeros(n), torch.zeros(n))
     require_value(
-        2 * math.log(2), came, f"{n} real and {n} fake logits of 0", _name_d(discriminator_loss)
+        2 * math.log(2),
+        came,
+        f"{n} real and {n} fake logits of 0",
+        partial(_name_d, discriminator_loss),
     )
 
 
@@ -143,12 +147,12 @@ def uses_both_batches(discriminator_loss, probe: Probe) -> None:
 @lesson.check("3.1", points=1)
 def matches_the_formula(discriminator_loss, probe: Probe) -> None:
     """The loss is -mean(log D(x)) - mean(log(1 - D(G(z)))), in value and gradient."""
-    likely = _name_d(discriminator_loss)
+    name = partial(_name_d, discriminator_loss)
     for scale in (1.0, 3.0):
         n = probe.integer(4, 9)
         logits = (scale * probe.randn(n) + 0.5, scale * probe.randn(n) - 0.5)
         what = f"real logits {vector(logits[0])} and fake logits {vector(logits[1])}"
-        _compare(discriminator_loss, losses.discriminator_loss, logits, what, likely)
+        _compare(discriminator_loss, losses.discriminator_loss, logits, what, name)
 
 
 @lesson.check("3.1", points=0.5)
@@ -157,8 +161,8 @@ def any_batch_shape(discriminator_loss, probe: Probe) -> None:
     for shape in SHAPES:
         logits = (probe.randn(*shape), probe.randn(*shape))
         what = f"logits of shape {shape}"
-        likely = _name_d(discriminator_loss)
-        _compare(discriminator_loss, losses.discriminator_loss, logits, what, likely)
+        name = partial(_name_d, discriminator_loss)
+        _compare(discriminator_loss, losses.discriminator_loss, logits, what, name)
 
 
 @lesson.check("3.1", points=0.5)
@@ -168,8 +172,8 @@ def exact_at_extreme_logits(discriminator_loss, probe: Probe) -> None:
         for fake in EXTREMES:
             logits = (torch.tensor([real]), torch.tensor([fake]))
             what = f"a real logit of {real:g} and a fake logit of {fake:g}"
-            likely = _name_d(discriminator_loss) or CUT_OFF
-            _compare(discriminator_loss, losses.discriminator_loss, logits, what, likely)
+            name = partial(_name_d, discriminator_loss, otherwise=CUT_OFF)
+            _compare(discriminator_loss, losses.discriminator_loss, logits, what, name)
 
 
 def _generator_checks(
@@ -180,13 +184,16 @@ def _generator_checks(
     at_chance = {"3.2": -math.log(2), "3.3": math.log(2)}[task]
     name_of_chance = {"3.2": "-ln 2", "3.3": "ln 2"}[task]
 
+    def name(loss: Formula, otherwise: str | None = None) -> str | None:
+        return recognise(loss, 1, mistakes) or otherwise
+
     def returns_one_number(loss, probe: Probe) -> None:
         evaluate(loss, probe.randn(probe.integer(3, 9)))
 
     def value_at_chance(loss, probe: Probe) -> None:
         n = probe.integer(3, 9)
         came, _ = evaluate(loss, torch.zeros(n))
-        require_value(at_chance, came, f"{n} fake logits of 0", recognise(loss, 1, mistakes))
+        require_value(at_chance, came, f"{n} fake logits of 0", partial(name, loss))
 
     def falls_when_d_is_fooled(loss, probe: Probe) -> None:
         high = 2 + probe.randn(6).abs()
@@ -204,19 +211,18 @@ def _generator_checks(
         for scale in (1.0, 3.0):
             logits = scale * probe.randn(probe.integer(4, 9)) + 0.3
             what = f"fake logits {vector(logits)}"
-            _compare(loss, reference, (logits,), what, recognise(loss, 1, mistakes))
+            _compare(loss, reference, (logits,), what, partial(name, loss))
 
     def any_batch_shape(loss, probe: Probe) -> None:
         for shape in SHAPES:
-            likely = recognise(loss, 1, mistakes)
             what = f"logits of shape {shape}"
-            _compare(loss, reference, (probe.randn(*shape),), what, likely)
+            _compare(loss, reference, (probe.randn(*shape),), what, partial(name, loss))
 
     def exact_at_extreme_logits(loss, probe: Probe) -> None:
         for logit in EXTREMES:
-            likely = recognise(loss, 1, mistakes) or CUT_OFF
             what = f"a fake logit of {logit:g}"
-            _compare(loss, reference, (torch.tensor([logit]),), what, likely)
+            otherwise = partial(name, loss, otherwise=CUT_OFF)
+            _compare(loss, reference, (torch.tensor([logit]),), what, otherwise)
 
     for check, points, requirement in (
         (returns_one_number, 0.5,

@@ -19,7 +19,15 @@ from facegan_ref.checks.network_probe import (
     require_not_affine,
 )
 
-lesson = Lesson("04", "mlp_gan", "An MLP GAN: two networks that learn from each other")
+lesson = Lesson(
+    "04",
+    "mlp_gan",
+    "An MLP GAN: two networks that learn from each other",
+    given={
+        "discriminator_loss": "facegan_ref.losses:discriminator_loss",
+        "generator_loss": "facegan_ref.losses:generator_loss",
+    },
+)
 
 lesson.task(
     "4.1",

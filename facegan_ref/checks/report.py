@@ -5,8 +5,12 @@ from __future__ import annotations
 import html
 import sys
 import textwrap
+from typing import TYPE_CHECKING
 
-from facegan_ref.checks.engine import HINT_LEVELS, CheckResult, Task, TaskResult
+from facegan_ref.checks.results import HINT_LEVELS, CheckResult, TaskResult
+
+if TYPE_CHECKING:
+    from facegan_ref.checks.engine import Task
 
 WIDTH = 88
 PRINTED_LINES = 8  # of what the student's code printed

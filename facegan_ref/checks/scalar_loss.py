@@ -11,6 +11,7 @@ from torch import Tensor
 from facegan_ref.checks.engine import fail, number
 
 Formula = Callable[..., Tensor]
+Explain = Callable[[], "str | None"]  # asked only when a check fails
 
 
 def evaluate(loss: Callable[..., Tensor], *logits: Tensor) -> tuple[float, list[Tensor]]:
@@ -71,19 +72,19 @@ def recognise(
     return next((name for name, formula in mistakes if close(value, float(formula(*logits)))), None)
 
 
-def require_value(expected: float, came: float, what: str, likely: str | None) -> None:
-    """Fail unless `came` is `expected`; `what` says of which input."""
+def require_value(expected: float, came: float, what: str, likely: Explain) -> None:
+    """Fail unless `came` is `expected`; `what` says of which input, `likely` names the mistake."""
     if not close(came, expected):
-        fail(f"{number(expected)} for {what}", number(came), likely)
+        fail(f"{number(expected)} for {what}", number(came), likely())
 
 
-def require_gradient(expected: Tensor, came: Tensor, what: str, likely: str | None) -> None:
+def require_gradient(expected: Tensor, came: Tensor, what: str, likely: Explain) -> None:
     """Fail unless the gradients agree element by element."""
     if not torch.allclose(came, expected, rtol=1e-3, atol=1e-6):
         fail(
             f"the gradient {vector(expected)} for {what}",
             vector(came),
-            likely,
+            likely(),
         )
 
 
