@@ -139,19 +139,21 @@ def build(root: Path, target: Path, names: Iterable[str], *, database: bool = Fa
             try:
                 converter.start()
             except NbGraderException as error:
-                raise ReleaseError(f"{path}: nbgrader says: {'; '.join(lines[:2])}") from error
+                raise ReleaseError(f"{path}: nbgrader says: {'; '.join(lines)}") from error
         _check_released(target / name / path.name)
 
 
 class _captured_log(logging.Handler):
-    """Collect a logger's errors, so that they reach our message instead of the terminal."""
+    """Collect the exceptions that a logger reports, for our message instead of the terminal."""
 
     def __init__(self, log: logging.Logger) -> None:
         super().__init__(logging.ERROR)
         self.log, self.lines = log, []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage().strip().splitlines()[-1])
+        message = record.getMessage().strip()
+        if message.startswith("Traceback"):
+            self.lines.append(message.splitlines()[-1])
 
     def __enter__(self) -> list[str]:
         self.propagated, self.log.propagate = self.log.propagate, False

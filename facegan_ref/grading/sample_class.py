@@ -65,20 +65,21 @@ def _half_right(kit: LessonKit, folder: Path) -> dict[str, float]:
     return kit.lost(*left)
 
 
-@_sample("stderr-warning", "right, but warns and writes to stderr", says="a harmless remark")
-def _stderr_warning(kit: LessonKit, folder: Path) -> dict[str, float]:
+@_sample("noisy", "right, but warns, writes to stderr, prints 30 MB", says="a harmless remark")
+def _noisy(kit: LessonKit, folder: Path) -> dict[str, float]:
     nb, task = kit.solved(), kit.functions[0]
     name = function_name(kit.answers[task])
-    noisy = (
+    noise = (
         f"\n\nimport os, sys, warnings\n_right = {name}\n\n"
         f"def {name}(*arguments, **settings):\n"
         '    warnings.warn("a harmless remark")\n'
         '    print("on stderr", file=sys.stderr)\n'
         '    os.write(2, b"on stderr, as a C library does it")\n'
         "    return _right(*arguments, **settings)\n\n"
-        'warnings.warn("a harmless remark")'
+        'warnings.warn("a harmless remark")\n'
+        'print("x" * 30_000_000)'
     )
-    kit.answer(nb, task, kit.answers[task] + noisy)
+    kit.answer(nb, task, kit.answers[task] + noise)
     kit.write(folder, nb)
     return kit.lost()
 
@@ -113,15 +114,8 @@ def _edited_check(kit: LessonKit, folder: Path) -> dict[str, float]:
     return kit.nothing()
 
 
-@_sample("endless-function", "one function never returns", says="still running")
-def _endless_function(kit: LessonKit, folder: Path) -> dict[str, float]:
-    task = kit.functions[0]
-    kit.write(folder, kit.with_body(task, "while True: pass"))
-    return kit.lost(task)
-
-
-@_sample("endless-cell", "one answer cell never ends", says="did not end within")
-def _endless_cell(kit: LessonKit, folder: Path) -> dict[str, float]:
+@_sample("endless-loop", "one answer cell never ends", says="did not end within")
+def _endless_loop(kit: LessonKit, folder: Path) -> dict[str, float]:
     nb, task = kit.solved(), kit.functions[0]
     kit.answer(nb, task, "while True:\n    pass")
     kit.write(folder, nb)
@@ -134,14 +128,6 @@ def _kernel_exit(kit: LessonKit, folder: Path) -> dict[str, float]:
     kit.write(folder, kit.with_body(task, "__import__('os')._exit(1)"))
     later = list(kit.points)[list(kit.points).index(task) :]
     return kit.lost(*later)
-
-
-@_sample("huge-output", "right, but prints 30 MB", says="output clipped")
-def _huge_output(kit: LessonKit, folder: Path) -> dict[str, float]:
-    nb, task = kit.solved(), kit.functions[0]
-    kit.answer(nb, task, kit.answers[task] + "\n\nprint('x' * 30_000_000)")
-    kit.write(folder, nb)
-    return kit.lost()
 
 
 @_sample("broken-json", "the file was cut off", says="not valid JSON")

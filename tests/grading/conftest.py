@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from graded_class import LESSON, REPOSITORY, SETTINGS, GradedClass, fingerprints
 
+from facegan_ref.checks import find_task
+from facegan_ref.checks.engine import run_task
 from facegan_ref.grading.classroom import Classroom, grade_class
-from facegan_ref.grading.sample_class import STUDENTS, build_sample_class
+from facegan_ref.grading.sample_class import STUDENTS, Sample, build_sample_class
 from facegan_ref.grading.sample_kit import make_course
 
 
@@ -32,27 +37,40 @@ def course(tmp_path_factory: pytest.TempPathFactory, _one_thread: None) -> Path:
     return folder
 
 
+def add_partial_answer(course: Path, half: Sample) -> Sample:
+    """Give the half-right student a wrong answer to 3.2 that deserves some of its points."""
+    wrong = (
+        "def generator_loss_minimax(fake_logits):\n"
+        "    return -torch.nn.functional.softplus(fake_logits).sum()"
+    )
+    path = course / ".grading" / "submitted" / half.student / LESSON / f"{LESSON}.ipynb"
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    next(c for c in nb["cells"] if c["id"] == "task-3-2")["source"] = wrong
+    path.write_text(json.dumps(nb), encoding="utf-8")
+    names: dict = {"torch": torch}
+    exec(wrong, names)
+    points = run_task(find_task("3.2"), [names["generator_loss_minimax"]]).points
+    assert 0 < points < 4
+    return replace(half, points={**half.points, "3.2": points})
+
+
 @pytest.fixture(scope="session")
 def graded(course: Path) -> GradedClass:
     """Return the whole sample class, graded in one batch, with files that belong to nobody."""
-    samples = build_sample_class(course, LESSON, STUDENTS)
+    samples = {s.student: s for s in build_sample_class(course, LESSON, STUDENTS)}
+    samples["half-right"] = add_partial_answer(course, samples["half-right"])
     submitted = course / ".grading" / "submitted"
     (submitted / "stray.ipynb").write_text("{}", encoding="utf-8")
     (submitted / "handed-in-nothing").mkdir()
     before = fingerprints(submitted)
-    rows = grade_class(course, "03", progress=False)
-    return GradedClass(
-        course,
-        {sample.student: sample for sample in samples},
-        {row.student: row for row in rows},
-        before,
-        fingerprints(submitted),
-    )
+    rows = {row.student: row for row in grade_class(course, "03", progress=False)}
+    return GradedClass(course, samples, rows, before, fingerprints(submitted))
 
 
-@pytest.fixture
-def classroom(tmp_path: Path, _one_thread: None) -> Classroom:
-    """Return an empty classroom of its own, for tests that change things."""
-    make_course(REPOSITORY, tmp_path / "course", [LESSON], SETTINGS)
-    build_sample_class(tmp_path / "course", LESSON, ["perfect"])
-    return Classroom(tmp_path / "course", LESSON)
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory: pytest.TempPathFactory, _one_thread: None) -> Classroom:
+    """Return a classroom with one perfect student, for tests that change things."""
+    folder = tmp_path_factory.mktemp("classroom") / "course"
+    make_course(REPOSITORY, folder, [LESSON], SETTINGS)
+    build_sample_class(folder, LESSON, ["perfect"])
+    return Classroom(folder, LESSON)

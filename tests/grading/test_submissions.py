@@ -55,7 +55,7 @@ def write(path: Path, content: str | bytes) -> Path:
     ],
 )
 def test_unreadable_files_say_why(tmp_path: Path, content: str | bytes, says: str) -> None:
-    with pytest.raises(UnreadableNotebook, match=".*") as caught:
+    with pytest.raises(UnreadableNotebook) as caught:
         read_notebook(write(tmp_path / "x.ipynb", content))
     assert says in str(caught.value)
 
