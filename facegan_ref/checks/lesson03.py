@@ -140,7 +140,8 @@ def uses_both_batches(discriminator_loss, probe: Probe) -> None:
             fail(
                 f"a gradient for each of {name}",
                 vector(grad),
-                _name_d(discriminator_loss) or f"{name} or a part of them are not used",
+                _name_d(discriminator_loss)
+                or f"{name} or a part of them are not used, or are detached",
             )
 
 

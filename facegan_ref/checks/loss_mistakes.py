@@ -19,6 +19,20 @@ def _bce(logits: Tensor, label: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
+def _swapped(logits: Tensor, label: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(torch.full_like(logits, label), logits)
+
+
+def _swapped_scores(logits: Tensor, label: float) -> Tensor:
+    return F.binary_cross_entropy(torch.full_like(logits, label), logits.sigmoid())
+
+
+SWAPPED = "labels and logits are swapped: the cross-entropy takes the logits first, then the labels"
+CLASSES = (
+    "cross_entropy treats the logits as if the images of a batch were classes: use the binary one"
+)
+MEAN_FIRST = "the logits are averaged first: take the loss of each image, then the mean"
+
 D_MISTAKES: tuple[tuple[str, Formula], ...] = (
     (
         "this is half the loss: take the sum of the two halves, not their mean",
@@ -51,6 +65,14 @@ D_MISTAKES: tuple[tuple[str, Formula], ...] = (
     (
         "the sigmoid is applied twice, and the halves are averaged instead of added",
         lambda r, f: (_bce(_probabilities(r), 1) + _bce(_probabilities(f), 0)) / 2,
+    ),
+    (SWAPPED, lambda r, f: _swapped(r, 1) + _swapped(f, 0)),
+    (SWAPPED, lambda r, f: _swapped_scores(r, 1) + _swapped_scores(f, 0)),
+    (CLASSES, lambda r, f: F.cross_entropy(r, torch.ones_like(r))),
+    (MEAN_FIRST, lambda r, f: F.softplus(-r.mean()) + F.softplus(f.mean())),
+    (
+        "this is the relativistic loss, of differences of logits (lesson 12)",
+        lambda r, f: F.softplus(f - r).mean(),
     ),
     (
         "the real labels are smoothed to 0.9: here they are exactly 1 (smoothing comes in "
@@ -97,6 +119,9 @@ MINIMAX_MISTAKES: tuple[tuple[str, Formula], ...] = (
         "the sigmoid is applied twice: a with-logits function applies it itself",
         lambda f: -_bce(_probabilities(f), 0),
     ),
+    (SWAPPED, lambda f: -_swapped(f, 0)),
+    (SWAPPED, lambda f: -_swapped_scores(f, 0)),
+    (MEAN_FIRST, lambda f: -F.softplus(f.mean())),
     (
         "the logarithm is missing: this is the mean of 1 - D",
         lambda f: (1 - _probabilities(f)).mean(),
@@ -125,6 +150,10 @@ NON_SATURATING_MISTAKES: tuple[tuple[str, Formula], ...] = (
         "the sigmoid is applied twice: a with-logits loss applies it itself",
         lambda f: _bce(_probabilities(f), 1),
     ),
+    (SWAPPED, lambda f: _swapped(f, 1)),
+    (SWAPPED, lambda f: _swapped_scores(f, 1)),
+    (CLASSES, lambda f: F.cross_entropy(f, torch.ones_like(f))),
+    (MEAN_FIRST, lambda f: F.softplus(-f.mean())),
     (
         "the label is smoothed to 0.9: smoothing is for D's real labels only, G's target is 1",
         lambda f: _bce(f, 0.9),

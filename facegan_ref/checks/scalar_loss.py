@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from facegan_ref.checks.engine import fail, number
+from facegan_ref.checks.explain import explain_exception
 
 Formula = Callable[..., Tensor]
 Explain = Callable[[], "str | None"]  # asked only when a check fails
@@ -61,14 +62,19 @@ def close(a: float, b: float, rel: float = 1e-4, abs_: float = 1e-5) -> bool:
 def recognise(
     loss: Callable[..., Tensor], arguments: int, mistakes: Sequence[tuple[str, Formula]]
 ) -> str | None:
-    """The known wrong formula that `loss` agrees with on random logits, or None."""
+    """The known wrong formula that `loss` agrees with on random logits, or None.
+
+    A loss which is nan or raises on these ordinary logits is named by that.
+    """
     rng = torch.Generator().manual_seed(12)
     logits = [1.5 * torch.randn(7, generator=rng) + 0.4 for _ in range(arguments)]
     try:
         value = loss(*[x.clone().requires_grad_(True) for x in logits])
         value = float(value.detach()) if isinstance(value, Tensor) else float(value)
-    except Exception:  # it has no value on plain logits: nothing to compare
-        return None
+    except Exception as error:
+        return explain_exception(error)[1]
+    if math.isnan(value):
+        return "the logarithm of a negative number: the sigmoid is missing"
     return next((name for name, formula in mistakes if close(value, float(formula(*logits)))), None)
 
 
