@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from data_prep.celeba import SourceError, prepare
+from data_prep.celeba import prepare
 from data_prep.crops import CROPS
 
 
@@ -28,7 +28,7 @@ def celeba(source: Path, out: Path, crop: str, size: int) -> None:
     """SOURCE: img_align_celeba.zip, or a folder with its JPEGs at any depth."""
     try:
         manifest = prepare(source, out, crop, size)
-    except (SourceError, ValueError) as error:
+    except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
     count = manifest["shape"][0]
     click.echo(f"{out}: {count} images of {size}×{size}, crop {crop}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,6 +21,8 @@ from data_prep.crops import CROPS, Crop
 from facegan_ref.data.faces import MANIFEST_FORMAT, manifest_path
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
+# What decoding a picture and reading it from a damaged zip or folder may end in.
+UNREADABLE = (RuntimeError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 
 class SourceError(ValueError):
@@ -35,16 +39,12 @@ def list_images(source: Path) -> list[str]:
         names = [p.relative_to(source).as_posix() for p in source.rglob("*")]
     elif not source.exists():
         raise SourceError(f"{source}: no such file or folder")
-    elif zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            names = archive.namelist()
     else:
-        start = source.read_bytes()[:64].lstrip().lower()
-        page = start.startswith((b"<!doctype", b"<html"))
-        raise SourceError(
-            f"{source}: not a zip file"
-            + (" but a web page: the download met a quota; fetch it again by hand" if page else "")
-        )
+        try:
+            with zipfile.ZipFile(source) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile as error:
+            raise SourceError(f"{source}: {_why_no_zip(source)}") from error
     images = [name for name in names if name.lower().endswith(SUFFIXES) and "__MACOSX" not in name]
     if not images:
         raise SourceError(
@@ -54,15 +54,24 @@ def list_images(source: Path) -> list[str]:
     return sorted(images, key=lambda name: (PurePosixPath(name).name, name))
 
 
-def read_images(source: Path, names: list[str]) -> Iterator[bytes]:
-    """The encoded bytes of each named picture, in order."""
+def _why_no_zip(source: Path) -> str:
+    with open(source, "rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html")):
+        return "not a zip file but a web page: the download met a quota; fetch it again by hand"
+    if start.startswith(b"pk"):
+        return "a zip file without its end: the download is not complete; fetch it again"
+    return "not a zip file"
+
+
+@contextlib.contextmanager
+def open_source(source: Path) -> Iterator[Callable[[str], bytes]]:
+    """A function from a picture's name to its encoded bytes, for a zip or folder."""
     if source.is_dir():
-        for name in names:
-            yield (source / name).read_bytes()
+        yield lambda name: (source / name).read_bytes()
     else:
         with zipfile.ZipFile(source) as archive:
-            for name in names:
-                yield archive.read(name)
+            yield archive.read
 
 
 def prepare_image(encoded: bytes, crop: Crop, size: int) -> np.ndarray:
@@ -115,14 +124,14 @@ def prepare(source: Path, out: Path, crop: str = "centre-178", size: int = 64) -
     )
     kept: list[str] = []
     rejected: dict[str, str] = {}
-    progress = tqdm(names, desc="preparing", unit="img")
-    for name, encoded in zip(progress, read_images(source, names), strict=True):
-        try:
-            array[len(kept)] = prepare_image(encoded, CROPS[crop], size)
-        except RuntimeError as error:
-            rejected[name] = str(error).splitlines()[0]
-        else:
-            kept.append(name)
+    with open_source(source) as read:
+        for name in tqdm(names, desc="preparing", unit="img"):
+            try:
+                array[len(kept)] = prepare_image(read(name), CROPS[crop], size)
+            except UNREADABLE as error:
+                rejected[name] = str(error).splitlines()[0]
+            else:
+                kept.append(name)
     if not kept:
         del array
         partial.unlink()
@@ -145,6 +154,8 @@ def prepare(source: Path, out: Path, crop: str = "centre-178", size: int = 64) -
         "rejected": rejected,
         "names": [PurePosixPath(name).name for name in kept],
     }
+    # A crash here leaves an array without manifest, which is refused, never with an older one.
+    manifest_path(out).unlink(missing_ok=True)
     os.replace(partial, out)
     manifest_path(out).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return manifest

@@ -15,6 +15,7 @@ from facegan_ref.data.faces import from_tanh_range
 
 PADDING = 2  # pixels between the images of a grid
 BACKGROUND = 255
+PALETTE_PIXELS = 1 << 20  # that many pixels of a GIF choose its 256 colours
 
 
 def image_grid(images: Tensor, columns: int) -> np.ndarray:
@@ -64,7 +65,9 @@ def load_png(path: str | Path) -> np.ndarray:
 
 
 def save_gif(frames: Sequence[np.ndarray], path: str | Path, fps: float) -> None:
-    """Write uint8 pictures `(H, W, 3)` of one size as an endless GIF with `len(frames)` frames.
+    """Write uint8 pictures `(H, W, 3)` of one size as an endless GIF, `fps` pictures a second.
+
+    A picture like the one before it becomes no frame of its own: that one is shown longer.
 
     Raises:
         ValueError: no frames, frames of different sizes, or `fps` not above 0.
@@ -78,7 +81,9 @@ def save_gif(frames: Sequence[np.ndarray], path: str | Path, fps: float) -> None
     images = [Image.fromarray(frame) for frame in frames]
     encoded = io.BytesIO()
     # One palette from all frames, so that colours do not flicker from frame to frame.
-    strip = Image.fromarray(np.concatenate([frames[0], frames[-1]], axis=0))
+    pixels = np.concatenate([frame.reshape(-1, 3) for frame in frames])
+    thinned = pixels[:: math.ceil(len(pixels) / PALETTE_PIXELS)]
+    strip = Image.fromarray(thinned[None])
     palette = strip.quantize(colors=256, method=Image.Quantize.MEDIANCUT)
     images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     images[0].save(

@@ -40,7 +40,10 @@ def choose_device(name: str = "auto") -> torch.device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next((kind for kind, yes in there.items() if yes), "cpu"))
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"no device is called {name!r}; use auto, cpu, cuda or mps") from None
     if not there.get(device.type, device.type == "cpu"):
         raise ValueError(f"device {name} is not there; use cpu, or auto to take what there is")
     return device
@@ -69,9 +72,10 @@ class Run:
                 "or choose another folder with --out"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        recipe = json.dumps(self.trainer.recipe.to_dict(), indent=1)
-        (self.folder / "recipe.json").write_text(recipe + "\n", encoding="utf-8")
+        self._write_recipe()
         self.preview()
+        # From now on the run can be resumed, even when it is stopped in its first minutes.
+        save_checkpoint(self.folder / CHECKPOINT, self.trainer.state_dict())
 
     def resume(self) -> None:
         """Take up the run from its checkpoint; lines logged after it are dropped and made again."""
@@ -80,8 +84,12 @@ class Run:
         log = self.folder / "metrics.jsonl"
         lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
         kept = lines[: self.trainer.step]
-        self.history = [json.loads(line) for line in kept]
-        if [row["step"] for row in self.history] != list(range(1, self.trainer.step + 1)):
+        try:
+            self.history = [json.loads(line) for line in kept]
+            steps = [row["step"] for row in self.history]
+        except (ValueError, KeyError, TypeError):
+            steps = []
+        if steps != list(range(1, self.trainer.step + 1)):
             raise CheckpointError(
                 f"{log}: does not hold the {self.trainer.step} steps of the checkpoint; "
                 "put back the log that belongs to it"
@@ -89,6 +97,7 @@ class Run:
         beside = log.with_name(log.name + ".partial")
         beside.write_text("".join(kept), encoding="utf-8")
         os.replace(beside, log)
+        self._write_recipe()
 
     def train(self, quiet: bool = False) -> None:
         """Train to the recipe's end with progress bar, log, previews and checkpoints."""
@@ -112,10 +121,13 @@ class Run:
                 bar.update()
                 bar.set_postfix_str(describe(trainer.metrics), refresh=False)
                 epoch_ends = trainer.step % trainer.steps_per_epoch == 0
-                if epoch_ends:
-                    self.preview()
                 if epoch_ends or trainer.step % self.checkpoint_every == 0:
+                    trainer.require_finite()
+                    if epoch_ends:
+                        self.preview()
+                    # Log and preview reach the disk first: what a checkpoint resumes from is there.
                     log.flush()
+                    os.fsync(log.fileno())
                     save_checkpoint(self.folder / CHECKPOINT, trainer.state_dict())
 
             trainer.callbacks.append(after_step)
@@ -124,6 +136,10 @@ class Run:
             finally:
                 trainer.callbacks.remove(after_step)
         self.finish()
+
+    def _write_recipe(self) -> None:
+        recipe = json.dumps(self.trainer.recipe.to_dict(), indent=1)
+        (self.folder / "recipe.json").write_text(recipe + "\n", encoding="utf-8")
 
     def preview(self) -> None:
         """Write the grid of the run's fixed latents as they look now."""
@@ -136,7 +152,8 @@ class Run:
         """Draw the curves and the progress GIF of all epochs so far."""
         if self.history:
             save_curves(self.history, self.folder / "curves.png")
-        paths = sorted((self.folder / "samples").glob("epoch_*.png"))
+        paths = (self.folder / "samples").glob("epoch_*.png")
+        paths = sorted(paths, key=lambda path: (len(path.name), path.name))  # 999 before 1000
         save_gif([load_png(path) for path in paths], self.folder / "progress.gif", GIF_FPS)
 
 

@@ -23,6 +23,10 @@ from facegan_ref.sampling import sample_latent
 from facegan_ref.steps import discriminator_step, generator_step
 
 FIXED_SAMPLES = 64  # latents kept for the preview grids
+ADVICE = (
+    "The last checkpoint is from before that: resume from it with a lower lr_g and lr_d, "
+    "or with precision fp32"
+)
 
 
 class TrainingDiverged(RuntimeError):
@@ -81,6 +85,16 @@ def build_networks(recipe: Recipe) -> tuple[nn.Module, nn.Module]:
     return generator.apply(init_weights), discriminator.apply(init_weights)
 
 
+def build_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+    """Adam for a network on its device, in one kernel where this torch has one."""
+    parameters = list(network.parameters())
+    if parameters[0].device.type in ("cpu", "cuda"):
+        # torch before 2.4 has no fused Adam for the CPU and says so by RuntimeError.
+        with contextlib.suppress(RuntimeError):
+            return torch.optim.Adam(parameters, lr, betas, fused=True)
+    return torch.optim.Adam(parameters, lr, betas)
+
+
 class Trainer:
     """Trains a recipe's two networks on face images, step by step.
 
@@ -111,6 +125,10 @@ class Trainer:
                 f"image_size {recipe.image_size}: prepare the data at that size, or pass "
                 f"--image-size {faces.image_size}"
             )
+        if faces.images.shape[1] != 3:
+            raise ValueError(
+                f"the images have {faces.images.shape[1]} channel, expected 3: red, green, blue"
+            )
         if len(faces) < recipe.batch_size:
             raise ValueError(
                 f"{len(faces)} images do not fill a batch of {recipe.batch_size}: "
@@ -125,13 +143,8 @@ class Trainer:
         place = {"device": self.device, "memory_format": torch.channels_last}
         self.generator, self.discriminator = generator.to(**place), discriminator.to(**place)
         betas = (recipe.beta1, recipe.beta2)
-        fused = self.device.type in ("cpu", "cuda")
-        self.optimizer_g = torch.optim.Adam(
-            self.generator.parameters(), recipe.lr_g, betas, fused=fused
-        )
-        self.optimizer_d = torch.optim.Adam(
-            self.discriminator.parameters(), recipe.lr_d, betas, fused=fused
-        )
+        self.optimizer_g = build_adam(self.generator, recipe.lr_g, betas)
+        self.optimizer_d = build_adam(self.discriminator, recipe.lr_d, betas)
         self.rng = torch.Generator().manual_seed(seed)
         self.fixed_z = sample_latent(FIXED_SAMPLES, recipe.z_dim, self.rng)
         self.step = 0
@@ -197,10 +210,21 @@ class Trainer:
         if not (math.isfinite(metrics["loss_d"]) and math.isfinite(metrics["loss_g"])):
             raise TrainingDiverged(
                 f"step {self.step}: D's loss is {metrics['loss_d']}, G's {metrics['loss_g']}. "
-                "Nothing was overwritten: resume from the last checkpoint with a lower lr_g and "
-                "lr_d, or with precision fp32"
+                + ADVICE
             )
         return metrics
+
+    def require_finite(self) -> None:
+        """TrainingDiverged when a weight is NaN or infinite, which no loss shows yet.
+
+        A loss is that before the update: the step that spoils the generator reports a good one.
+        """
+        for name, network in (("G", self.generator), ("D", self.discriminator)):
+            for key, value in network.state_dict().items():
+                if not value.isfinite().all():
+                    raise TrainingDiverged(
+                        f"step {self.step}: {name}'s {key} is not finite. " + ADVICE
+                    )
 
     def state_dict(self) -> dict:
         """All that a run needs to go on exactly from here."""
@@ -219,7 +243,10 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Put back what `state_dict` gave; ValueError when it belongs to other data."""
+        """Put back what `state_dict` gave; ValueError when it belongs to other data.
+
+        The learning rates are those of this trainer's recipe, which may differ from the state's.
+        """
         if state["images"] != len(self.faces):
             raise ValueError(
                 f"the run was trained on {state['images']} images, these are {len(self.faces)}: "
@@ -230,6 +257,13 @@ class Trainer:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer_g.load_state_dict(state["optimizer_g"])
         self.optimizer_d.load_state_dict(state["optimizer_d"])
+        for optimizer, lr in (
+            (self.optimizer_g, self.recipe.lr_g),
+            (self.optimizer_d, self.recipe.lr_d),
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+        self._order = (-1, torch.empty(0))
         self.rng.set_state(state["rng"])
         torch.set_rng_state(state["global_rng"])
         self.fixed_z = state["fixed_z"]

@@ -47,7 +47,7 @@ class FaceArray(Dataset):
 
     @classmethod
     def open(cls, path: str | Path) -> FaceArray:
-        """Memory-map an array file `(N, H, W, C)` made by `python -m data_prep`.
+        """Memory-map an array file `(N, S, S, C)` made by `python -m data_prep`.
 
         Raises:
             FileNotFoundError: the array or its manifest is missing.
@@ -61,16 +61,18 @@ class FaceArray(Dataset):
             )
         try:
             # Copy-on-write: pages are read when touched and the file can't be changed.
-            array = np.load(path, mmap_mode="c", allow_pickle=False)
+            # `np.load` would open a zip too, such as CelebA's own.
+            array = np.lib.format.open_memmap(path, mode="c")
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(
                 f"{path}: not a complete .npy array ({error}). Make it again with "
                 "`python -m data_prep`"
             ) from error
-        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] not in (1, 3):
+        square = array.ndim == 4 and array.shape[1] == array.shape[2]
+        if array.dtype != np.uint8 or not square or array.shape[3] not in (1, 3):
             raise ValueError(
                 f"{path}: holds {array.dtype} of shape {array.shape}, expected uint8 of shape "
-                "(N, H, W, 3). Make it with `python -m data_prep`"
+                "(N, S, S, 3). Make it with `python -m data_prep`"
             )
         manifest = cls._read_manifest(path, array.shape)
         # The bytes stay (N, H, W, C), which is channels-last memory under an (N, C, H, W) shape.
