@@ -14,6 +14,8 @@ from facegan_ref import __version__
 from facegan_ref.recipes import RECIPES, Recipe, get_recipe
 
 FILE = click.Path(path_type=Path)
+SEED = click.IntRange(0, 2**32 - 1)
+MAY_CHANGE = {"epochs", "lr_g", "lr_d", "precision"}  # fields that a resumed run may change
 OPEN_FIELDS = [
     field for field in dataclasses.fields(Recipe) if field.name not in ("name", "source", "faults")
 ]
@@ -62,7 +64,7 @@ def print_recipes() -> None:
 @click.option("--out", type=FILE, help="the run's folder; default: runs/RECIPE")
 @click.option("--resume", type=FILE, help="go on with the run in this folder")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--list", "list_recipes", is_flag=True, help="print the recipes and leave")
 @recipe_options
 def train(recipe_name, data, images, out, resume, device, seed, list_recipes, **changes):
@@ -72,16 +74,18 @@ def train(recipe_name, data, images, out, resume, device, seed, list_recipes, **
         return
     from facegan_ref.checkpoint import load_checkpoint
     from facegan_ref.run import CHECKPOINT, Run, choose_device, open_faces
-    from facegan_ref.training import Trainer, describe_throughput
+    from facegan_ref.training import Trainer, TrainingDiverged, describe_throughput
 
     changes = {name: value for name, value in changes.items() if value is not None}
     if resume is not None:
-        fixed = sorted(set(changes) - {"epochs"})
+        fixed = sorted(set(changes) - MAY_CHANGE)
         if fixed:
             raise ValueError(
                 f"--resume goes on with the run's own recipe; {', '.join(fixed)} can't be changed "
-                "(only --epochs can)"
+                f"(only {', '.join(sorted(MAY_CHANGE))} can)"
             )
+        if out is not None:
+            raise ValueError(f"--resume writes into {resume}; leave --out away")
         state = load_checkpoint(resume / CHECKPOINT)
         recipe, seed = Recipe.from_dict(state["recipe"]), state["seed"]
     else:
@@ -94,8 +98,11 @@ def train(recipe_name, data, images, out, resume, device, seed, list_recipes, **
         run.resume()
     else:
         run.start()
-    with describe_throughput(trainer) as throughput:
-        run.train()
+    try:
+        with describe_throughput(trainer) as throughput:
+            run.train()
+    except TrainingDiverged as error:
+        raise click.ClickException(f"{error}: --resume {run.folder}") from error
     click.echo(f"{throughput} on {trainer.device}; grids, curves and GIF in {run.folder}")
 
 
@@ -103,7 +110,7 @@ def train(recipe_name, data, images, out, resume, device, seed, list_recipes, **
 @click.argument("run", type=FILE)
 @click.option("--n", type=click.IntRange(1), default=64, show_default=True, help="how many faces")
 @click.option("--columns", type=click.IntRange(1), default=8, show_default=True)
-@click.option("--seed", default=0, show_default=True, help="the same seed gives the same faces")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="the same seed gives the same faces")
 @click.option("--scale", type=click.IntRange(1, 8), default=2, show_default=True)
 @click.option("--out", type=FILE, default="faces.png", show_default=True)
 def sample(run: Path, n: int, columns: int, seed: int, scale: int, out: Path) -> None:
@@ -168,6 +175,6 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         raise SystemExit(error.exit_code) from None
-    except (ValueError, FileNotFoundError, FileExistsError) as error:
+    except (ValueError, OSError) as error:
         click.echo(f"facegan: {error}", err=True)
         raise SystemExit(2) from None
