@@ -34,6 +34,23 @@ _LIKELY: tuple[tuple[str, str], ...] = (
         "generated images",
     ),
     (
+        r"Can't call numpy\(\)|only one element tensors|math domain error",
+        "gradients flow only through torch's functions: use torch.log or F.logsigmoid, not math or "
+        "numpy",
+    ),
+    (
+        r"leaf Variable that requires grad is being used in an in-place",
+        "a function whose name ends in _ overwrites its argument: use the one without it",
+    ),
+    (
+        r"result type Float can't be cast to the desired output type Long",
+        "the labels are integers: torch.ones_like(logits) and torch.zeros_like(logits) are not",
+    ),
+    (
+        r"too many indices for tensor|Dimension out of range",
+        "a tensor has fewer dimensions than this line expects: logits may have the shape (N,)",
+    ),
+    (
         r"modified by an inplace operation",
         "weights were updated between the forward pass and backward: compute the loss anew after "
         "an optimizer's step",

@@ -78,8 +78,9 @@ lesson.task(
 EXTREMES = (-200.0, -10.0, 10.0, 200.0)
 SHAPES = ((1,), (5,), (5, 1), (1, 1), (5, 1, 1, 1), (1, 1, 1, 1))
 CUT_OFF = (
-    "a logarithm of a probability that rounds to 0 or 1 (or an eps or clamp around it): stay with "
-    "the logits and use binary_cross_entropy_with_logits, logsigmoid or softplus"
+    "a logarithm of a probability that rounds to 0 or 1, an exp that overflows, or an eps or clamp "
+    "that hides them: stay with the logits and use binary_cross_entropy_with_logits, logsigmoid or "
+    "softplus"
 )
 
 
@@ -92,8 +93,10 @@ def _compare(loss, reference, logits, what, likely) -> None:
         require_gradient(expected_grad, came_grad, what, likely)
 
 
-def _name_d(loss: Formula, otherwise: str | None = None) -> str | None:
-    return recognise(loss, 2, D_MISTAKES) or otherwise
+def _name_d(loss: Formula, when_right: str | None = None) -> str | None:
+    """The mistake of `loss`, or `when_right` if it is right on ordinary logits."""
+    right = ((when_right, losses.discriminator_loss),) if when_right else ()
+    return recognise(loss, 2, D_MISTAKES + right)
 
 
 @lesson.check("3.1", points=0.5)
@@ -173,7 +176,7 @@ def exact_at_extreme_logits(discriminator_loss, probe: Probe) -> None:
         for fake in EXTREMES:
             logits = (torch.tensor([real]), torch.tensor([fake]))
             what = f"a real logit of {real:g} and a fake logit of {fake:g}"
-            name = partial(_name_d, discriminator_loss, otherwise=CUT_OFF)
+            name = partial(_name_d, discriminator_loss, when_right=CUT_OFF)
             _compare(discriminator_loss, losses.discriminator_loss, logits, what, name)
 
 
@@ -185,8 +188,9 @@ def _generator_checks(
     at_chance = {"3.2": -math.log(2), "3.3": math.log(2)}[task]
     name_of_chance = {"3.2": "-ln 2", "3.3": "ln 2"}[task]
 
-    def name(loss: Formula, otherwise: str | None = None) -> str | None:
-        return recognise(loss, 1, mistakes) or otherwise
+    def name(loss: Formula, when_right: str | None = None) -> str | None:
+        right = ((when_right, reference),) if when_right else ()
+        return recognise(loss, 1, mistakes + right)
 
     def returns_one_number(loss, probe: Probe) -> None:
         evaluate(loss, probe.randn(probe.integer(3, 9)))
@@ -222,8 +226,8 @@ def _generator_checks(
     def exact_at_extreme_logits(loss, probe: Probe) -> None:
         for logit in EXTREMES:
             what = f"a fake logit of {logit:g}"
-            otherwise = partial(name, loss, otherwise=CUT_OFF)
-            _compare(loss, reference, (torch.tensor([logit]),), what, otherwise)
+            likely = partial(name, loss, when_right=CUT_OFF)
+            _compare(loss, reference, (torch.tensor([logit]),), what, likely)
 
     for check, points, requirement in (
         (returns_one_number, 0.5,

@@ -31,6 +31,7 @@ SWAPPED = "labels and logits are swapped: the cross-entropy takes the logits fir
 CLASSES = (
     "cross_entropy treats the logits as if the images of a batch were classes: use the binary one"
 )
+SOFTMAX = "a softmax over the batch: each logit needs a sigmoid of its own"
 MEAN_FIRST = "the logits are averaged first: take the loss of each image, then the mean"
 
 D_MISTAKES: tuple[tuple[str, Formula], ...] = (
@@ -70,6 +71,24 @@ D_MISTAKES: tuple[tuple[str, Formula], ...] = (
     (SWAPPED, lambda r, f: _swapped_scores(r, 1) + _swapped_scores(f, 0)),
     (CLASSES, lambda r, f: F.cross_entropy(r, torch.ones_like(r))),
     (MEAN_FIRST, lambda r, f: F.softplus(-r.mean()) + F.softplus(f.mean())),
+    (SOFTMAX, lambda r, f: -r.log_softmax(0).mean() - (1 - f.softmax(0)).log().mean()),
+    (
+        "1 - log D is not log(1 - D)",
+        lambda r, f: -F.logsigmoid(r).mean() - (1 - F.logsigmoid(f)).mean(),
+    ),
+    (
+        "the sigmoid of 1 - logit is not 1 - D: that is the sigmoid of -logit",
+        lambda r, f: -F.logsigmoid(r).mean() - F.logsigmoid(1 - f).mean(),
+    ),
+    ("the fake label is -1: it is 0", lambda r, f: _bce(r, 1) + _bce(f, -1)),
+    (
+        "the fake labels are smoothed to 0.1: here they are exactly 0",
+        lambda r, f: _bce(r, 1) + _bce(f, 0.1),
+    ),
+    (
+        "the real labels are smoothed to 0.9, and the halves are averaged instead of added",
+        lambda r, f: (_bce(r, 0.9) + _bce(f, 0)) / 2,
+    ),
     (
         "this is the relativistic loss, of differences of logits (lesson 12)",
         lambda r, f: F.softplus(f - r).mean(),
@@ -104,6 +123,10 @@ D_MISTAKES: tuple[tuple[str, Formula], ...] = (
         "log base 2 in place of the natural logarithm",
         lambda r, f: (_bce(r, 1) + _bce(f, 0)) / math.log(2),
     ),
+    (
+        "log base 10 in place of the natural logarithm",
+        lambda r, f: (_bce(r, 1) + _bce(f, 0)) / math.log(10),
+    ),
 )  # fmt: skip
 
 MINIMAX_MISTAKES: tuple[tuple[str, Formula], ...] = (
@@ -122,6 +145,12 @@ MINIMAX_MISTAKES: tuple[tuple[str, Formula], ...] = (
     (SWAPPED, lambda f: -_swapped(f, 0)),
     (SWAPPED, lambda f: -_swapped_scores(f, 0)),
     (MEAN_FIRST, lambda f: -F.softplus(f.mean())),
+    (SOFTMAX, lambda f: (1 - f.softmax(0)).log().mean()),
+    ("1 - log D is not log(1 - D)", lambda f: (1 - F.logsigmoid(f)).mean()),
+    (
+        "the sigmoid of 1 - logit is not 1 - D: that is the sigmoid of -logit",
+        lambda f: F.logsigmoid(1 - f).mean(),
+    ),
     (
         "the logarithm is missing: this is the mean of 1 - D",
         lambda f: (1 - _probabilities(f)).mean(),
@@ -154,6 +183,7 @@ NON_SATURATING_MISTAKES: tuple[tuple[str, Formula], ...] = (
     (SWAPPED, lambda f: _swapped_scores(f, 1)),
     (CLASSES, lambda f: F.cross_entropy(f, torch.ones_like(f))),
     (MEAN_FIRST, lambda f: F.softplus(-f.mean())),
+    (SOFTMAX, lambda f: -f.log_softmax(0).mean()),
     (
         "the label is smoothed to 0.9: smoothing is for D's real labels only, G's target is 1",
         lambda f: _bce(f, 0.9),

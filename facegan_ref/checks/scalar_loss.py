@@ -26,7 +26,7 @@ def evaluate(loss: Callable[..., Tensor], *logits: Tensor) -> tuple[float, list[
     one = f"one number, a scalar tensor, for logits of shape {shapes}"
     if value is None:
         fail(one, "None", "the return is missing")
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list, dict)):
         fail(one, f"a {type(value).__name__} of {len(value)}", "return one loss, not its parts")
     if not isinstance(value, Tensor):
         fail(
@@ -64,17 +64,19 @@ def recognise(
 ) -> str | None:
     """The known wrong formula that `loss` agrees with on random logits, or None.
 
-    A loss which is nan or raises on these ordinary logits is named by that.
+    A loss that is nan, raises or changes from call to call on these logits is named by that.
     """
     rng = torch.Generator().manual_seed(12)
     logits = [1.5 * torch.randn(7, generator=rng) + 0.4 for _ in range(arguments)]
     try:
-        value = loss(*[x.clone().requires_grad_(True) for x in logits])
-        value = float(value.detach()) if isinstance(value, Tensor) else float(value)
+        values = [loss(*[x.clone().requires_grad_(True) for x in logits]) for _ in range(2)]
+        value, again = (float(v.detach() if isinstance(v, Tensor) else v) for v in values)
     except Exception as error:
         return explain_exception(error)[1]
     if math.isnan(value):
         return "the logarithm of a negative number: the sigmoid is missing"
+    if value != again:
+        return "the loss changes from call to call: random labels or noise have no place here"
     return next((name for name, formula in mistakes if close(value, float(formula(*logits)))), None)
 
 

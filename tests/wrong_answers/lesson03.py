@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -278,6 +279,51 @@ def cross_entropy_without_binary(real_logits, fake_logits):
     return real_loss + F.cross_entropy(fake_logits, torch.zeros_like(fake_logits))
 
 
+@wrong("3.1", rejected_by="matches_the_formula", says="softmax over the batch")
+def softmax_in_place_of_sigmoid(real_logits, fake_logits):
+    real, fake = torch.softmax(real_logits, dim=0), torch.softmax(fake_logits, dim=0)
+    return -torch.log(real).mean() - torch.log(1 - fake).mean()
+
+
+@wrong("3.1", rejected_by="value_at_chance", says="1 - log D is not log(1 - D)")
+def one_minus_the_logarithm(real_logits, fake_logits):
+    return -F.logsigmoid(real_logits).mean() - (1 - F.logsigmoid(fake_logits)).mean()
+
+
+@wrong("3.1", rejected_by="value_at_chance", says="sigmoid of -logit")
+def sigmoid_of_one_minus_the_logit(real_logits, fake_logits):
+    return -(F.logsigmoid(real_logits) + F.logsigmoid(1 - fake_logits)).mean()
+
+
+@wrong("3.1", rejected_by="matches_the_formula", says="fake label is -1")
+def minus_one_for_fake(real_logits, fake_logits):
+    real_loss = F.binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
+    return real_loss + F.binary_cross_entropy_with_logits(
+        fake_logits, -torch.ones_like(fake_logits)
+    )
+
+
+@wrong("3.1", rejected_by="matches_the_formula", says="changes from call to call")
+def random_soft_labels(real_logits, fake_logits):
+    real_labels = 0.7 + 0.5 * torch.rand_like(real_logits)
+    fake_labels = 0.3 * torch.rand_like(fake_logits)
+    real_loss = F.binary_cross_entropy_with_logits(real_logits, real_labels)
+    return real_loss + F.binary_cross_entropy_with_logits(fake_logits, fake_labels)
+
+
+@wrong("3.1", rejected_by="returns_one_number", says="labels are integers")
+def integer_labels(real_logits, fake_logits):
+    real_labels = torch.ones(real_logits.shape, dtype=torch.long)
+    real_loss = F.binary_cross_entropy_with_logits(real_logits, real_labels)
+    return real_loss + F.binary_cross_entropy_with_logits(fake_logits, 1 - real_labels)
+
+
+@wrong("3.1", rejected_by="value_at_chance", says="log base 10")
+def common_logarithm(real_logits, fake_logits):
+    real, fake = torch.sigmoid(real_logits), torch.sigmoid(fake_logits)
+    return -torch.log10(real).mean() - torch.log10(1 - fake).mean()
+
+
 @wrong("3.1", rejected_by="matches_the_formula", says="logits are averaged first")
 def loss_of_the_mean_logit(real_logits, fake_logits):
     return F.softplus(-real_logits.mean()) + F.softplus(fake_logits.mean())
@@ -471,6 +517,26 @@ def minimax_of_the_mean_logit(fake_logits):
     return F.logsigmoid(-fake_logits.mean())
 
 
+@wrong("3.2", rejected_by="value_at_chance", says="1 - log D is not log(1 - D)")
+def one_minus_mean_log_of_d(fake_logits):
+    return 1 - F.logsigmoid(fake_logits).mean()
+
+
+@wrong("3.2", rejected_by="returns_one_number", says="torch's functions")
+def with_math_log(fake_logits):
+    return math.log(1 - torch.sigmoid(fake_logits))
+
+
+@wrong("3.2", rejected_by="returns_one_number", says="shape (N,)")
+def first_column(fake_logits):
+    return F.logsigmoid(-fake_logits[:, 0]).mean()
+
+
+@wrong("3.2", rejected_by="returns_one_number", says="name ends in _")
+def overwriting_the_logits(fake_logits):
+    return torch.log(1 - fake_logits.sigmoid_()).mean()
+
+
 @wrong("3.2", rejected_by="returns_one_number", says="mean over the batch is missing")
 def minimax_without_mean(fake_logits):
     return -F.softplus(fake_logits)
@@ -598,10 +664,14 @@ def fake_logits_detached_for_the_generator(fake_logits):
     return F.softplus(-fake_logits.detach()).mean()
 
 
-@wrong("3.3", rejected_by="returns_one_number", says="cuts the graph")
+@wrong("3.3", rejected_by="returns_one_number", says="torch's functions")
 def in_numpy(fake_logits):
-    logits = fake_logits.detach().numpy()
-    return torch.tensor((-logits).clip(0).mean() + math.log(2), dtype=torch.float32)
+    return np.log1p(np.exp(-fake_logits.numpy())).mean()
+
+
+@wrong("3.3", rejected_by="returns_one_number", says="cuts the graph")
+def in_numpy_after_detach(fake_logits):
+    return np.log1p(np.exp(-fake_logits.detach().numpy())).mean()
 
 
 @wrong("3.3", rejected_by="any_batch_shape", says="torch.ones_like(logits)")
