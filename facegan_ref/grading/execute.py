@@ -69,7 +69,10 @@ class GuardedExecute(Execute):
         return super().preprocess(nb, resources, km)
 
     def start_new_kernel(self, **kwargs: object) -> None:
-        """Start the kernel with the notebook's folder off its module path from the first import."""
+        """Start the kernel with the notebook's folder off its module path from the first import.
+
+        Python 3.10 has no safe path: there only `ignore_cwd` and the files left out protect.
+        """
         paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
         absolute = os.pathsep.join(map(os.path.abspath, paths))
         env = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": absolute}

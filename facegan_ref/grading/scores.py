@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from nbformat import NotebookNode
 from nbgrader.preprocessors.base import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
@@ -18,7 +16,7 @@ def score_in(output: NotebookNode, max_points: float) -> float | None:
         score = float("".join(text))
     except ValueError:
         return None
-    return score if math.isfinite(score) and 0.0 <= score <= max_points else None
+    return score if 0.0 <= score <= max_points else None
 
 
 class RequireScore(NbGraderPreprocessor):

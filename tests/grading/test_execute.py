@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import nbformat
@@ -70,8 +71,13 @@ def test_a_lost_kernel_keeps_what_came_before(tmp_path: Path, killer: str) -> No
 
 def test_modules_beside_the_notebook_are_not_found(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("it = 1")
-    (tmp_path / "runpy.py").write_text("raise SystemExit('shadowed')")
     assert run(tmp_path, code("import beside"), code("1")) == ["ModuleNotFoundError", "1"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs Python's safe path, of 3.11")
+def test_the_kernel_itself_cannot_be_shadowed(tmp_path: Path) -> None:
+    (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit('shadowed')")
+    assert run(tmp_path, code("1")) == ["1"]
 
 
 def test_relative_module_paths_are_not_inherited(
