@@ -110,7 +110,9 @@ def train(recipe_name, data, images, out, resume, device, seed, list_recipes, **
 @click.argument("run", type=FILE)
 @click.option("--n", type=click.IntRange(1), default=64, show_default=True, help="how many faces")
 @click.option("--columns", type=click.IntRange(1), default=8, show_default=True)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="the same seed gives the same faces")
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="the same seed gives the same faces"
+)
 @click.option("--scale", type=click.IntRange(1, 8), default=2, show_default=True)
 @click.option("--out", type=FILE, default="faces.png", show_default=True)
 def sample(run: Path, n: int, columns: int, seed: int, scale: int, out: Path) -> None:
@@ -152,6 +154,27 @@ def check(lesson: str, file: Path, as_json: bool) -> None:
             click.echo(as_text(task) + "\n")
         click.echo(f"Lesson {result.lesson}: {result.points:g} of {result.max_points:g}")
     raise SystemExit(0 if result.passed else 1)
+
+
+@cli.command()
+@click.argument("lesson")
+@click.option("--course", type=FILE, default=".", help="the course folder; default: this one")
+def grade(lesson: str, course: Path) -> None:
+    """Grade all hand-ins of LESSON (such as 03) in .grading/submitted with nbgrader."""
+    from facegan_ref.grading.classroom import grade_class
+    from facegan_ref.grading.table import class_table
+
+    results = grade_class(course, lesson)
+    click.echo(class_table(results))
+
+
+@cli.command()
+@click.option("--out", type=FILE, default="demo", show_default=True, help="where to put it all")
+def demo(out: Path) -> None:
+    """Train briefly on the embedded faces, release the lessons, grade a sample class."""
+    from facegan_ref.demo import run_demo
+
+    run_demo(Path.cwd(), out)
 
 
 @cli.command()

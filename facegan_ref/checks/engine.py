@@ -25,7 +25,7 @@ from facegan_ref.checks.results import (
 )
 
 VISIBLE_SEED = 0
-CHECK_SECONDS = 10.0  # one check; the reference needs well under one second
+CHECK_SECONDS = 10.0  # of processor time for one check; the reference needs well under one
 GIVEN_EVERYWHERE = {
     "math": "math",
     "torch": "torch",
@@ -129,7 +129,7 @@ class Lesson:
     def check(self, task: str, points: float, seconds: float = CHECK_SECONDS) -> Callable:
         """Decorator that adds a check to a task; its docstring is the requirement, in one line.
 
-        `seconds` is the time after which the student's code is stopped.
+        `seconds` is the processor time after which the student's code is stopped.
         """
 
         def add(function: Callable) -> Callable:
@@ -191,7 +191,7 @@ def run_check(check: Check, objects: Sequence[object], seed: int) -> tuple[Check
         timed_out = True
         message = compose(
             check.requirement,
-            f"an answer within {check.seconds:g} seconds",
+            f"an answer within {check.seconds:g} seconds of computing",
             "none: your code was still running and was stopped",
             "a loop that never ends",
         )

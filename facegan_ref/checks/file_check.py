@@ -19,14 +19,15 @@ from facegan_ref.checks.results import (
     FRESH,
     FRESH_POINTS,
     SEED_VARIABLE,
+    WAITING_FACTOR,
     CheckResult,
     TaskResult,
     UnusableFile,
     plain,
 )
 
-LOAD_SECONDS = 120.0  # for the imports and all statements of the file
-GRACE_SECONDS = 10.0  # beyond a check's own time limit, before the process is killed
+LOAD_SECONDS = 300.0  # by the clock, for the imports and all statements of the file
+GRACE_SECONDS = 20.0  # beyond a check's own time limit, before the process is killed
 # The current folder leaves the path first: a file there must not hide an installed package.
 _CHILD = (
     "import sys; sys.path[:1] = [p for p in sys.path[:1] if p]; "
@@ -173,7 +174,8 @@ def _wait(child: subprocess.Popen, events: Path) -> str | None:
             size, since = events.stat().st_size, now
             last = events.read_text(encoding="utf-8").splitlines()[-1]
             try:
-                limit = json.loads(last).get("seconds", LOAD_SECONDS) + GRACE_SECONDS
+                seconds = json.loads(last).get("seconds")
+                limit = WAITING_FACTOR * seconds + GRACE_SECONDS if seconds else LOAD_SECONDS
             except ValueError:  # a line that is still being written
                 size = -1
         elif now - since > limit:

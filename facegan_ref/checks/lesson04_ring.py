@@ -14,9 +14,12 @@ from facegan_ref.data.ring import count_modes, ring
 from facegan_ref.losses import discriminator_loss
 from facegan_ref.steps import generator_step as reference_g
 
-# Settings under which the reference holds all modes after a few hundred steps.
-RING_Z_DIM, RING_HIDDEN, RING_BATCH, RING_LR = 16, 128, 256, 1e-3
-RING_STEPS, RING_LOOK_EVERY, RING_TRIES = 1500, 100, 2
+# Measured: with these the reference holds seven modes after 250 to 350 steps, for each of six
+# seeds. Adam's usual betas (0.5, 0.999) need 600 to 1500 steps or never get there.
+RING_Z_DIM, RING_HIDDEN, RING_BATCH = 16, 128, 128
+RING_LR_G, RING_LR_D, RING_BETAS = 2.5e-3, 5e-3, (0.0, 0.99)
+RING_RADIUS, RING_STD = 0.7, 0.04
+RING_STEPS, RING_LOOK_EVERY, RING_TRIES = 1500, 50, 2
 MODES_WANTED = 7
 
 
@@ -126,8 +129,8 @@ def _pair(G: Callable, D: Callable, shape: tuple[int, ...]):
     return (
         generator,
         discriminator,
-        make(generator.parameters(), RING_LR, (0.5, 0.999)),
-        make(discriminator.parameters(), RING_LR, (0.5, 0.999)),
+        make(generator.parameters(), RING_LR_G, RING_BETAS),
+        make(discriminator.parameters(), RING_LR_D, RING_BETAS),
     )
 
 
@@ -138,7 +141,7 @@ def _train_on_ring(G, D, discriminator_step, generator_step) -> int:
     for step in range(1, RING_STEPS + 1):
         generator.train()
         discriminator.train()
-        real = ring(RING_BATCH)
+        real = ring(RING_BATCH, radius=RING_RADIUS, std=RING_STD)
         z = torch.randn(RING_BATCH, RING_Z_DIM)
         discriminator_step(generator, discriminator, optimizer_d, real, z)
         generator_step(generator, discriminator, optimizer_g, torch.randn_like(z))
@@ -148,7 +151,7 @@ def _train_on_ring(G, D, discriminator_step, generator_step) -> int:
             generator.eval()
             with torch.no_grad():
                 points = generator(torch.randn(2000, RING_Z_DIM))
-            best = max(best, count_modes(points).modes)
+            best = max(best, count_modes(points, radius=RING_RADIUS, std=RING_STD).modes)
             if best >= MODES_WANTED or not bool(torch.isfinite(points).all()):
                 break
     return best

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 FRESH = "holds_on_fresh_sizes_and_seeds"
 FRESH_POINTS = 1
+WAITING_FACTOR = 12  # seconds by the clock for each allowed second of processor time
 SEED_VARIABLE = "FACEGAN_CHECK_SEED"  # environment: a number fixes the seed of the fresh checks
 HINT_LEVELS = ("a question", "the rule", "pseudo-code", "a failing case")
 

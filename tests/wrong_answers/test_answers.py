@@ -12,7 +12,7 @@ from facegan_ref.checks import LESSONS, find_lesson, find_task
 from facegan_ref.checks.engine import VISIBLE_SEED, run_task
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bank import ANSWERS, Answer  # noqa: E402
+from bank import ANSWERS, Answer
 
 for number in LESSONS:
     __import__(f"lesson{number}")
@@ -51,7 +51,9 @@ def test_each_check_rejects_a_wrong_answer(number):
     """A check that no wrong answer fails does not count as written."""
     rejecting = {(answer.task, answer.rejected_by) for answer in WRONG}
     checks = {
-        (task.id, check.name) for task in find_lesson(number).tasks.values() for check in task.checks
+        (task.id, check.name)
+        for task in find_lesson(number).tasks.values()
+        for check in task.checks
     }
     assert not checks - rejecting
 

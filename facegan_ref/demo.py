@@ -1,0 +1,85 @@
+"""`make demo`: the main job once, end to end, on the embedded faces."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+DEMO_LESSONS = ("03", "04")
+DEMO_IMAGES = 6000
+
+
+def run_demo(root: Path, out: Path) -> None:
+    """Train the `quick` recipe, release the lessons, grade a sample class; print where all lies.
+
+    Args:
+        root: the course repository.
+        out: a folder that is made anew.
+
+    Raises:
+        FileNotFoundError: `root` is no course repository.
+        FileExistsError: `out` exists and was not made by the demo.
+    """
+    if not (root / "nbgrader_config.py").is_file():
+        raise FileNotFoundError(f"{root}: no nbgrader_config.py here; run this in the repository")
+    mark = out / ".made-by-facegan-demo"
+    if out.exists():
+        if not mark.exists():
+            raise FileExistsError(f"{out}: exists and was not made by the demo; choose --out")
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    mark.touch()
+    run = _train(out / "run")
+    results = _grade(root, out / "course")
+    from facegan_ref.grading.table import class_table
+
+    for lesson in results:
+        click.echo("\n" + class_table(lesson))
+    course = out / "course"
+    click.echo(
+        f"\npictures   {run / 'faces.png'}, {run / 'progress.gif'}, {run / 'curves.png'}\n"
+        f"gradebook  {course / '.grading' / 'gradebook.db'}\n"
+        f"feedback   {course / '.grading' / 'feedback'}/STUDENT/LESSON/LESSON.html"
+    )
+
+
+def _train(folder: Path) -> Path:
+    import torch
+
+    from facegan_ref.pictures import image_grid, save_png
+    from facegan_ref.recipes import get_recipe
+    from facegan_ref.run import Run, choose_device, open_faces
+    from facegan_ref.sampling import sample, sample_latent
+    from facegan_ref.training import Trainer, describe_throughput
+
+    recipe = get_recipe("quick")
+    click.echo(f"1. Training a DCGAN on {DEMO_IMAGES} embedded faces ({recipe.source})")
+    faces = open_faces(None, recipe, DEMO_IMAGES)
+    trainer = Trainer(recipe, faces, choose_device())
+    run = Run(folder, trainer)
+    run.start()
+    with describe_throughput(trainer) as throughput:
+        run.train()
+    z = sample_latent(64, recipe.z_dim, torch.Generator().manual_seed(1), trainer.device)
+    save_png(image_grid(sample(trainer.generator, z), columns=8), folder / "faces.png", scale=2)
+    click.echo(f"   {throughput} on {trainer.device}")
+    return folder
+
+
+def _grade(root: Path, course: Path) -> list:
+    from facegan_ref.grading.classroom import grade_class
+    from facegan_ref.grading.release import release
+    from facegan_ref.grading.sample_class import DEMO_STUDENTS, build_sample_class
+    from facegan_ref.grading.sample_kit import make_course
+
+    click.echo("2. Releasing the lessons")
+    make_course(root, course, DEMO_LESSONS)
+    release(course)
+    click.echo(f"3. Grading {len(DEMO_STUDENTS)} sample students with nbgrader")
+    results = []
+    for lesson in DEMO_LESSONS:
+        build_sample_class(course, lesson, DEMO_STUDENTS)
+        results.append(grade_class(course, lesson))
+    return results
