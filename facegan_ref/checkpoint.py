@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import torch
@@ -40,16 +41,16 @@ def load_checkpoint(path: str | Path) -> dict:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as err:  # damaged bytes end torch's unpickler in KeyError, IndexError and more
-        reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
-        raise CheckpointError(
-            f"{path}: not a readable checkpoint ({reason}). It may be truncated or come from "
-            "another program; use an earlier checkpoint of the run"
-        ) from err
+    with open(path, "rb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of odd pickles before it refuses them
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as err:  # damaged bytes end in KeyError, IndexError, OSError and more
+            reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
+            raise CheckpointError(
+                f"{path}: not a readable checkpoint ({reason}). It may be truncated or come from "
+                "another program; use an earlier checkpoint of the run"
+            ) from err
     found = state.get("format") if isinstance(state, dict) else None
     if found != FORMAT:
         raise CheckpointError(
