@@ -124,15 +124,18 @@ def maps_latents_to_samples(MLPGenerator, probe: Probe) -> None:
     """G turns latents (N, z_dim) into samples (N, *out_shape), also a batch of one."""
     for shape in SHAPES:
         network = build(MLPGenerator, Z_DIM, HIDDEN, shape)
-        for n in (1, probe.integer(4, 9)):
+        for n in (probe.integer(4, 9), 1):
             came = tuple(output(network, probe.randn(n, Z_DIM)).shape)
             if came != (n, *shape):
+                squeezed = n == 1 and came == shape
                 fail(
                     f"shape {_shape_text((n, *shape))} for {n} latents and "
                     f"out_shape = {_shape_text(shape)}",
                     f"shape {_shape_text(came)}",
-                    "the last layer needs prod(out_shape) outputs, reshaped to (N, *out_shape) at "
-                    "the end of forward",
+                    "squeeze() removes the batch dimension when it is one: leave it out"
+                    if squeezed
+                    else "the last layer needs prod(out_shape) outputs, reshaped to "
+                    "(N, *out_shape) at the end of forward",
                 )
 
 
@@ -197,7 +200,7 @@ def gives_one_logit_per_sample(MLPDiscriminator, probe: Probe) -> None:
     """D turns samples (N, *in_shape) into one logit each, (N,) or (N, 1), also a batch of one."""
     for shape in SHAPES:
         network = build(MLPDiscriminator, shape, HIDDEN)
-        for n in (1, probe.integer(4, 9)):
+        for n in (probe.integer(4, 9), 1):
             came = tuple(output(network, probe.randn(n, *shape)).shape)
             if came not in ((n,), (n, 1)):
                 likely = "the last layer must have one output, and no mean over the batch is taken"

@@ -77,7 +77,7 @@ def require_all_inputs_used(network: nn.Module, x: Tensor, item: str) -> None:
         fail(
             f"an output that depends on all {x[0].numel()} numbers of the {item}",
             f"dependence on {used} of them",
-            "the input is replaced, sliced or multiplied by 0 on its way",
+            "the input is replaced, sliced, detached or multiplied by 0 on its way",
         )
 
 
