@@ -131,13 +131,13 @@ D_MISTAKES: tuple[tuple[str, Formula], ...] = (
 
 MINIMAX_MISTAKES: tuple[tuple[str, Formula], ...] = (
     (
-        "the minus is wrong: mean(log(1 - D)) is never above 0; its negative is what D minimises",
+        "the sign is wrong: mean(log(1 - D)) is never above 0; its negative is what D minimises",
         lambda f: _bce(f, 0),
     ),
     ("this is the non-saturating loss, -mean(log D): task 3.3", lambda f: _bce(f, 1)),
     ("this is +mean(log D): the logarithm must be of 1 - D", lambda f: -_bce(f, 1)),
     ("summed over the batch: take the mean", lambda f: -len(f) * _bce(f, 0)),
-    ("summed over the batch, and the minus is wrong", lambda f: len(f) * _bce(f, 0)),
+    ("summed over the batch, and the sign is wrong", lambda f: len(f) * _bce(f, 0)),
     (
         "the sigmoid is applied twice: a with-logits function applies it itself",
         lambda f: -_bce(_probabilities(f), 0),

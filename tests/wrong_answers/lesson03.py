@@ -466,12 +466,12 @@ def log_softmax_of_two_classes(fake_logits):
 # 3.2 generator_loss_minimax: wrong ------------------------------------------------------------
 
 
-@wrong("3.2", rejected_by="value_at_chance", says="minus is wrong")
+@wrong("3.2", rejected_by="value_at_chance", says="sign is wrong")
 def what_the_discriminator_minimises(fake_logits):
     return F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
 
 
-@wrong("3.2", rejected_by="falls_when_d_is_fooled", says="minus is wrong")
+@wrong("3.2", rejected_by="falls_when_d_is_fooled", says="sign is wrong")
 def minus_of_logsigmoid_of_minus(fake_logits):
     return -F.logsigmoid(-fake_logits).mean()
 
