@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -46,26 +42,3 @@ def tiny_images():
 @pytest.fixture
 def tiny_faces(tiny_images):
     return FaceArray(tiny_images.clone())
-
-
-@pytest.fixture(scope="session")
-def facegan():
-    """Runs the `facegan` command in a process of its own, from a folder of the test's."""
-
-    def run(*arguments: object, cwd) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from facegan_ref.cli import main; main()",
-                *map(str, arguments),
-            ],
-            cwd=cwd,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=120,
-        )
-
-    return run
