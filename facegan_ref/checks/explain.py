@@ -58,7 +58,8 @@ _LIKELY: tuple[tuple[str, str], ...] = (
     (
         r"mat1 and mat2 shapes cannot be multiplied",
         "a Linear layer gets an input of another width than it was made for: flatten the sample "
-        "and use the product of its shape",
+        "and use the product of its shape; in a training step, z goes into the generator and "
+        "samples into the discriminator",
     ),
     (
         r"size of tensor a .* must match the size of tensor b|The size of tensor",

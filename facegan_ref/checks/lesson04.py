@@ -224,6 +224,12 @@ def gives_logits_not_scores(MLPDiscriminator, probe: Probe) -> None:
         network = amplified(build(MLPDiscriminator, (3, 4, 4), HIDDEN))
         out = output(network, 10 * probe.randn(64, 3, 4, 4)).detach()
         low, high = min(low, float(out.min())), max(high, float(out.max()))
+    if high - low < 1e-6:
+        fail(
+            "a logit that depends on the sample",
+            f"{number(high)} for every sample",
+            "a softmax over one number is always 1: remove it, as any other activation at the end",
+        )
     if low >= -1e-6 and high <= 1 + 1e-6:
         fail(
             "logits below 0 and above 1 when weights and inputs are large",

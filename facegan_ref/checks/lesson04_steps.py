@@ -19,6 +19,7 @@ from facegan_ref.checks.step_probe import (
     require_loss_value,
     require_same_settings,
     weights,
+    wrong_number_of_steps,
 )
 from facegan_ref.losses import discriminator_loss, generator_loss
 
@@ -62,15 +63,20 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return bool(torch.allclose(a, b, rtol=1e-3, atol=2e-6))
 
 
-def _explain_move(came: Tensor, expected: Tensor, named: list[tuple[str, Tensor]]) -> str | None:
+def _explain_move(
+    came: Tensor, expected: Tensor, named: list[tuple[str, Tensor]], game: Game
+) -> str | None:
     """Which mistake moves the weights by `came` where `expected` was right."""
     if not bool(torch.isfinite(came).all()):
         return "the loss or its gradient is nan: a logarithm of 0"
     if float(came.abs().max()) == 0:
         return NO_MOVE
-    for name, move in named:
-        if _same(came, move):
-            return name
+    if wrong_number_of_steps(game):
+        return wrong_number_of_steps(game)
+    # Formulas of different values may have one gradient; then it is one of them.
+    fitting = dict.fromkeys(name for name, move in named if _same(came, move))
+    if fitting:
+        return "; or: ".join(fitting)
     scale = float((came * expected).sum() / (expected * expected).sum())
     if _same(came, scale * expected):
         if scale < 0:
@@ -79,26 +85,27 @@ def _explain_move(came: Tensor, expected: Tensor, named: list[tuple[str, Tensor]
     return None
 
 
-def _require_d_move(came: Tensor, game: Game) -> None:
-    expected = [_d_update(game, formula) for formula in D_FORMULAS]
+def _require_d_move(came: Tensor, before: Game, game: Game) -> None:
+    expected = [_d_update(before, formula) for formula in D_FORMULAS]
     if any(_same(came, move) for move in expected):
         return
-    named = [(name, _d_update(game, formula)) for name, formula in D_MISTAKES]
+    named = [(name, _d_update(before, formula)) for name, formula in D_MISTAKES]
     fail(
         f"D's weights to move by {number(float(expected[0].norm()))} (norm), along the gradient "
         "of discriminator_loss on the given real and generated batch",
         f"a move by {number(float(came.norm()))}",
-        _explain_move(came, expected[0], named)
-        or "the loss is not computed on D(real) and D(G(z)), or more than one step is taken",
+        _explain_move(came, expected[0], named, game)
+        or "the loss is not computed on D(real) and D(G(z)) as they are given, or gradients or "
+        "weights are changed besides (clipping, noise)",
     )
 
 
-def _require_g_move(came: Tensor, game: Game) -> None:
-    expected = _g_update(game, generator_loss)
+def _require_g_move(came: Tensor, before: Game, game: Game) -> None:
+    expected = _g_update(before, generator_loss)
     if _same(came, expected):
         return
-    named = [(name, _g_update(game, formula)) for name, formula in NON_SATURATING_MISTAKES]
-    likely = _explain_move(came, expected, named)
+    named = [(name, _g_update(before, formula)) for name, formula in NON_SATURATING_MISTAKES]
+    likely = _explain_move(came, expected, named, game)
     if likely == NO_MOVE:
         likely = (
             "no gradient reaches G: its images are detached here (they must not be), or " + NO_MOVE
@@ -107,7 +114,8 @@ def _require_g_move(came: Tensor, game: Game) -> None:
         f"G's weights to move by {number(float(expected.norm()))} (norm), along the gradient of "
         "generator_loss on D(G(z))",
         f"a move by {number(float(came.norm()))}",
-        likely or "the loss is not generator_loss of D(G(z)), or more than one step is taken",
+        likely
+        or "the loss is not generator_loss of D(G(z)), or gradients or weights are changed besides",
     )
 
 
@@ -153,6 +161,8 @@ def _add_discriminator_checks(lesson: Lesson) -> None:
             likely = next((name for name, value in named if close(came, value, 1e-3)), None)
             if close(came, after, 1e-3):
                 likely = "this is the loss after the update: compute it before"
+            if game.calls > 1:
+                likely = wrong_number_of_steps(game)
             fail(f"the loss {number(expected[0])}", number(came), likely)
 
     @lesson.check("4.3", points=1)
@@ -162,7 +172,7 @@ def _add_discriminator_checks(lesson: Lesson) -> None:
         game = new_game(probe, probe.integer(4, 8), column)
         before = game.twin()
         came = _move(game.discriminator, lambda: call_d(discriminator_step, game))
-        _require_d_move(came, before)
+        _require_d_move(came, before, game)
 
     @lesson.check("4.3", points=1)
     def leaves_the_generator_alone(discriminator_step, probe: Probe) -> None:
@@ -214,7 +224,7 @@ def _add_discriminator_checks(lesson: Lesson) -> None:
             before, z = game.twin(), game.z.clone()
             came = _move(game.discriminator, lambda game=game: call_d(discriminator_step, game))
             _require_latents_used(game, z)
-            _require_d_move(came, before)
+            _require_d_move(came, before, game)
 
 
 def _explain_clean_first_call(step: Callable, probe: Probe, column: bool) -> str | None:
@@ -225,6 +235,16 @@ def _explain_clean_first_call(step: Callable, probe: Probe, column: bool) -> str
     if any(_same(came, _d_update(before, formula)) for formula in D_FORMULAS):
         return None
     return "the first call already moves D wrongly: see updates_the_discriminator"
+
+
+def _explain_clean_first_g_call(step: Callable, probe: Probe, column: bool) -> str | None:
+    """The same for the generator's step."""
+    game = new_game(probe, 5, column)
+    before = game.twin()
+    came = _move(game.generator, lambda: call_g(step, game))
+    if _same(came, _g_update(before, generator_loss)):
+        return None
+    return "the first call already moves G wrongly: see updates_the_generator"
 
 
 def _add_generator_checks(lesson: Lesson) -> None:
@@ -245,6 +265,8 @@ def _add_generator_checks(lesson: Lesson) -> None:
             likely = next((name for name, value in named if close(came, value, 1e-3)), None)
             if close(came, float(generator_loss(logits(game.twin()))), 1e-3):
                 likely = "this is the loss after the update: compute it before"
+            if game.calls > 1:
+                likely = wrong_number_of_steps(game)
             fail(f"the loss {number(expected)}", number(came), likely)
 
     @lesson.check("4.4", points=1)
@@ -254,7 +276,7 @@ def _add_generator_checks(lesson: Lesson) -> None:
         game = new_game(probe, probe.integer(4, 8), column)
         before = game.twin()
         came = _move(game.generator, lambda: call_g(generator_step, game))
-        _require_g_move(came, before)
+        _require_g_move(came, before, game)
 
     @lesson.check("4.4", points=0.5)
     def leaves_the_discriminator_alone(generator_step, probe: Probe) -> None:
@@ -288,7 +310,7 @@ def _add_generator_checks(lesson: Lesson) -> None:
                 fail(
                     f"the second of two calls to move G by {number(float(expected.norm()))}",
                     f"a move by {number(float(came.norm()))}",
-                    STALE if float(came.abs().max()) > 0 else NO_MOVE,
+                    _explain_clean_first_g_call(generator_step, probe, column) or STALE,
                 )
 
     @lesson.check("4.4", points=0.5)
@@ -300,4 +322,4 @@ def _add_generator_checks(lesson: Lesson) -> None:
             before, z = game.twin(), game.z.clone()
             came = _move(game.generator, lambda game=game: call_g(generator_step, game))
             _require_latents_used(game, z)
-            _require_g_move(came, before)
+            _require_g_move(came, before, game)

@@ -20,6 +20,11 @@ def build(factory: Callable[..., nn.Module], *arguments: object) -> nn.Module:
             f"a {type(network).__name__}",
             "the class must inherit from nn.Module",
         )
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in network.parameters()):
+        # Lazy layers get their weights from a first batch: latents (2, z_dim) or samples.
+        shape = arguments[0] if isinstance(arguments[0], tuple) else arguments[:1]
+        with torch.no_grad():
+            network(torch.zeros(2, *shape))
     return network
 
 

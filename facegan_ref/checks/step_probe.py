@@ -63,6 +63,12 @@ class Game:
     def __post_init__(self) -> None:
         self.optimizer_g = torch.optim.SGD(self.generator.parameters(), lr=LR)
         self.optimizer_d = torch.optim.SGD(self.discriminator.parameters(), lr=LR)
+        self.calls = 0  # of the optimizers' step()
+        for optimizer in (self.optimizer_g, self.optimizer_d):
+            optimizer.register_step_post_hook(self._count)
+
+    def _count(self, *_: object) -> None:
+        self.calls += 1
 
     def twin(self) -> Game:
         """A game in the same state that shares nothing with this one, without gradients."""
@@ -112,6 +118,21 @@ def logit_column(step: Callable, call: Callable) -> bool:
     return False
 
 
+def wrong_number_of_steps(game: Game) -> str | None:
+    """What is wrong when one call of a step did not make one step of the given optimizer."""
+    if game.calls > 1:
+        return (
+            f"optimizer.step() is called {game.calls} times: one call of your function makes one "
+            "update"
+        )
+    if game.calls == 0:
+        return (
+            "the weights moved without the given optimizer: use the argument `optimizer`, and "
+            "make none of your own"
+        )
+    return None
+
+
 def weights(network: nn.Module) -> Tensor:
     """All parameters as one vector."""
     return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
@@ -134,6 +155,8 @@ def require_loss_value(value: object) -> float:
                 "return loss.detach(): else every kept loss keeps its whole graph in memory",
             )
         return float(value)
+    if callable(value):
+        fail(one, f"a {type(value).__name__}", "parentheses are missing: loss.item()")
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -668,7 +668,7 @@ def smoothing_left_in(generator, discriminator, optimizer, real, z):
     return loss.detach()
 
 
-@wrong("4.3", rejected_by="updates_the_discriminator", says="more than one step")
+@wrong("4.3", rejected_by="updates_the_discriminator", says="called 2 times")
 def two_steps(generator, discriminator, optimizer, real, z):
     fake = generator(z).detach()
     for _ in range(2):
@@ -1078,5 +1078,666 @@ def generator_of_one_point():
 
 
 @wrong("4.5", rejected_by="covers_the_ring", says="7 of 8 modes")
-def linear_networks():
-    return NoActivations, LinearOnly, two_backwards, as_in_the_pytorch_tutorial
+def steps_that_teach_the_generator_nothing():
+    return _PlainG, _PlainD, two_backwards, target_is_zero
+
+
+@right("4.5")
+def spectral_norm_is_slow_on_the_ring():
+    return GrowingBlocksWithBatchNorm, SpectralNorm, two_backwards, by_hand_with_logsigmoid
+
+
+# ---------------------------------------------------------------- more networks, right
+
+
+@right("4.1")
+class WeightsByHand(nn.Module):
+    def __init__(self, z_dim, hidden_dim, out_shape):
+        super().__init__()
+        self.out_shape = out_shape
+        self.w1 = nn.Parameter(torch.randn(z_dim, hidden_dim) / z_dim**0.5)
+        self.b1 = nn.Parameter(torch.zeros(hidden_dim))
+        self.w2 = nn.Parameter(torch.randn(hidden_dim, math.prod(out_shape)) / hidden_dim**0.5)
+        self.b2 = nn.Parameter(torch.zeros(math.prod(out_shape)))
+
+    def forward(self, z):
+        return torch.tanh(torch.relu(z @ self.w1 + self.b1) @ self.w2 + self.b2).unflatten(
+            1, self.out_shape
+        )
+
+
+@right("4.1")
+class BatchNormBlocksOfTheGanZoo(nn.Module):
+    """Doubling widths, BatchNorm1d(width, 0.8) and LeakyReLU, as many web tutorials have it."""
+
+    def __init__(self, latent_dim, hidden_dim, img_shape):
+        super().__init__()
+        self.img_shape = img_shape
+
+        def block(n_in, n_out, normalize=True):
+            layers = [nn.Linear(n_in, n_out)]
+            if normalize:
+                layers.append(nn.BatchNorm1d(n_out, 0.8))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            return layers
+
+        self.model = nn.Sequential(
+            *block(latent_dim, hidden_dim, normalize=False),
+            *block(hidden_dim, 2 * hidden_dim),
+            *block(2 * hidden_dim, 4 * hidden_dim),
+            nn.Linear(4 * hidden_dim, int(np.prod(img_shape))),
+            nn.Tanh(),
+        )
+
+    def forward(self, z):
+        img = self.model(z)
+        return img.view(img.size(0), *self.img_shape)
+
+
+@right("4.1")
+class ResidualWithPReLU(nn.Module):
+    def __init__(self, z_dim, hidden_dim, out_shape):
+        super().__init__()
+        self.size = (-1, *out_shape)
+        self.inp, self.mid = nn.Linear(z_dim, hidden_dim), nn.Linear(hidden_dim, hidden_dim)
+        self.out = nn.Linear(hidden_dim, math.prod(out_shape))
+        self.act = nn.PReLU()
+
+    def forward(self, z):
+        h = self.act(self.inp(z))
+        h = h + self.act(self.mid(h))
+        return torch.reshape(F.hardtanh(self.out(h)), self.size)
+
+
+@right("4.1")
+class InitialisedAsInDCGAN(nn.Module):
+    def __init__(self, z_dim, hidden_dim, out_shape):
+        super().__init__()
+        self.out_shape = out_shape
+        self.fc1 = nn.Linear(z_dim, hidden_dim)
+        self.fc2 = nn.Linear(hidden_dim, np.prod(out_shape))
+        self.apply(self._init)
+
+    @staticmethod
+    def _init(m):
+        if isinstance(m, nn.Linear):
+            nn.init.normal_(m.weight, 0.0, 0.02)
+            nn.init.constant_(m.bias, 0)
+
+    def forward(self, z):
+        out = torch.tanh(self.fc2(F.relu(self.fc1(z))))
+        return out.view(out.shape[:1] + torch.Size(self.out_shape))
+
+
+@right("4.1")
+class NarrowLastHiddenLayer(nn.Module):
+    def __init__(self, z_dim, hidden_dim, out_shape):
+        super().__init__()
+        self.out_shape = out_shape
+        self.layers = nn.Sequential()
+        self.layers.add_module("in", nn.Linear(z_dim, hidden_dim))
+        self.layers.add_module("act", nn.Softplus())
+        self.layers.add_module("out", nn.Linear(hidden_dim, math.prod(out_shape)))
+
+    def forward(self, z):
+        return torch.sin(self.layers(z)).view(-1, *self.out_shape)
+
+
+@right("4.2")
+class LazyLinears(nn.Module):
+    def __init__(self, in_shape, hidden_dim):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Flatten(), nn.LazyLinear(hidden_dim), nn.LeakyReLU(0.2),
+            nn.LazyLinear(hidden_dim), nn.LeakyReLU(0.2), nn.LazyLinear(1),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return self.net(x).squeeze(1)
+
+
+@right("4.2")
+class HalvingWidthsAndDropout(nn.Module):
+    def __init__(self, in_shape, hidden_dim):
+        super().__init__()
+        self.fc1 = nn.Linear(math.prod(in_shape), 4 * hidden_dim)
+        self.fc2 = nn.Linear(4 * hidden_dim, 2 * hidden_dim)
+        self.fc3 = nn.Linear(2 * hidden_dim, hidden_dim)
+        self.fc4 = nn.Linear(hidden_dim, 1)
+        self.dropout = nn.Dropout(0.3)
+
+    def forward(self, x):
+        x = x.view(x.shape[0], -1)
+        for layer in (self.fc1, self.fc2, self.fc3):
+            x = self.dropout(F.leaky_relu(layer(x), 0.2))
+        return self.fc4(x)
+
+
+@right("4.2")
+class BatchNormInTheMiddle(nn.Module):
+    def __init__(self, in_shape, hidden_dim):
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Flatten(1), nn.Linear(math.prod(in_shape), hidden_dim), nn.LeakyReLU(0.2),
+            nn.Linear(hidden_dim, hidden_dim, bias=False), nn.BatchNorm1d(hidden_dim),
+            nn.LeakyReLU(0.2), nn.Linear(hidden_dim, 1),
+        )  # fmt: skip
+
+    def forward(self, x):
+        return self.main(x).view(-1)
+
+
+# ---------------------------------------------------------------- more networks, wrong
+
+
+@wrong("4.1", rejected_by="stays_in_range", says="negative")
+class SoftmaxAtTheEnd(_Generator):
+    def __init__(self, z_dim, hidden_dim, out_shape):
+        super().__init__(z_dim, hidden_dim, out_shape, end=lambda: nn.Softmax(dim=1))
+
+
+@wrong("4.1", rejected_by="stays_in_range", says="nn.Tanh()")
+class TanhOnlyInside(_Generator):
+    def __init__(self, z_dim, hidden_dim, out_shape):
+        super().__init__(z_dim, hidden_dim, out_shape, end=nn.Identity, activation=nn.Tanh)
+
+
+@wrong("4.1", rejected_by="maps_latents_to_samples", says="prod(out_shape)")
+class FirstNumberOfTheShapeOnly(nn.Module):
+    def __init__(self, z_dim, hidden_dim, out_shape):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(z_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, out_shape[0]), nn.Tanh()
+        )
+
+    def forward(self, z):
+        return self.net(z)
+
+
+@wrong("4.1", rejected_by="maps_latents_to_samples", says="forward")
+class ForwardTakesNothing(_Generator):
+    def forward(self):
+        return super().forward(torch.randn(64, self.z_dim))
+
+
+@wrong("4.1", rejected_by="each_sample_from_its_own_latent", says="batch")
+class MixesTheBatch(_Generator):
+    def forward(self, z):
+        out = self.net(z)
+        return out.t().reshape(-1, *self.out_shape)
+
+
+@wrong("4.1", rejected_by="each_sample_from_its_own_latent", says="noise")
+class AddsNoise(_Generator):
+    def forward(self, z):
+        return super().forward(z + 0.1 * torch.randn_like(z))
+
+
+@wrong("4.1", rejected_by="all_parameters_learn", says="detached")
+class DataOfTheHiddenLayer(_Generator):
+    def forward(self, z):
+        h = self.net[1](self.net[0](z)).data
+        return self.net[2:](h).view(-1, *self.out_shape)
+
+
+@wrong("4.2", rejected_by="gives_logits_not_scores", says="softmax")
+class SoftmaxOfOneNumber(_Discriminator):
+    def __init__(self, in_shape, hidden_dim):
+        super().__init__(in_shape, hidden_dim, end=lambda: nn.Softmax(dim=1))
+
+
+@wrong("4.2", rejected_by="gives_one_logit_per_sample", says="in_shape")
+class InShapeAsANumber(nn.Module):
+    def __init__(self, in_shape, hidden_dim):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Flatten(), nn.Linear(in_shape, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, 1)
+        )
+
+    def forward(self, x):
+        return self.net(x).flatten()
+
+
+@wrong("4.2", rejected_by="gives_one_logit_per_sample", says="flatten")
+class FlattensTheBatchToo(_Discriminator):
+    def forward(self, x):
+        return self.net[1:](x.flatten()).flatten()
+
+
+@wrong("4.2", rejected_by="gives_one_logit_per_sample", says="forward must return")
+class LogitAndScore(_Discriminator):
+    def forward(self, x):
+        logit = self.net(x).flatten()
+        return logit, torch.sigmoid(logit)
+
+
+@wrong("4.2", rejected_by="gives_one_logit_per_sample", says="rounded")
+class Decides(_Discriminator):
+    def forward(self, x):
+        return self.net(x).flatten() > 0
+
+
+@wrong("4.2", rejected_by="gives_logits_not_scores", says="a sigmoid at the end")
+class ClampedProbability(_Discriminator):
+    def forward(self, x):
+        return torch.clamp(torch.sigmoid(self.net(x).flatten()), 1e-7, 1 - 1e-7)
+
+
+@wrong("4.2", rejected_by="hidden_layers_learn", says="plain Python list")
+class ListOfLayers(nn.Module):
+    def __init__(self, in_shape, hidden_dim):
+        super().__init__()
+        self.hidden = [nn.Linear(math.prod(in_shape), hidden_dim)]
+        self.out = nn.Linear(hidden_dim, 1)
+
+    def forward(self, x):
+        return self.out(F.leaky_relu(self.hidden[0](x.flatten(1)), 0.2)).flatten()
+
+
+@wrong("4.2", rejected_by="hidden_layers_learn", says="detached")
+class NoGradInForward(_Discriminator):
+    def forward(self, x):
+        with torch.no_grad():
+            h = self.net[:-2](x)
+        return self.net[-2:](h + 0 * x.flatten(1).sum(1, keepdim=True)).flatten()
+
+
+@wrong("4.2", rejected_by="each_logit_from_its_own_sample", says="dropout is on")
+class FunctionalDropoutAlwaysOn(_Discriminator):
+    def forward(self, x):
+        return self.net(F.dropout(x, 0.3)).flatten()
+
+
+# ---------------------------------------------------------------- more steps, right
+
+
+@right("4.3")
+def backward_into_the_discriminator_only(generator, discriminator, optimizer, real, z):
+    loss = discriminator_loss(discriminator(real), discriminator(generator(z)))
+    optimizer.zero_grad()
+    loss.backward(inputs=list(discriminator.parameters()))
+    optimizer.step()
+    return loss.detach()
+
+
+@right("4.3")
+def modes_set_and_put_back(generator, discriminator, optimizer, real, z):
+    was = generator.training
+    generator.eval()
+    discriminator.train()
+    with torch.no_grad():
+        fake = generator(z)
+    generator.train(was)
+    optimizer.zero_grad()
+    real_loss = F.softplus(-discriminator(real)).mean()
+    fake_loss = F.softplus(discriminator(fake)).mean()
+    loss = (real_loss + fake_loss) * 0.5
+    loss.backward()
+    optimizer.step()
+    return loss.detach().cpu().numpy()
+
+
+@right("4.3")
+def one_cross_entropy_over_both(generator, discriminator, optimizer, real, z):
+    """The mean over the joined batch is the mean of the halves."""
+    samples = torch.cat((real, generator(z).detach()), 0)
+    n = real.shape[0]
+    labels = torch.cat((torch.ones(n), torch.zeros(n)))
+    loss = bce(discriminator(samples).reshape(-1), labels)
+    discriminator.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@right("4.3")
+def criterion_with_variables(G, D, d_optimizer, real_images, z):
+    from torch.autograd import Variable
+
+    criterion = nn.BCEWithLogitsLoss()
+    real_images = Variable(real_images)
+    d_optimizer.zero_grad()
+    D_real = D(real_images)
+    d_real_loss = criterion(D_real.squeeze(), torch.ones_like(D_real.squeeze()))
+    D_fake = D(G(z).data)
+    d_fake_loss = criterion(D_fake.squeeze(), torch.zeros_like(D_fake.squeeze()))
+    d_loss = d_real_loss + d_fake_loss
+    d_loss.backward()
+    d_optimizer.step()
+    return d_loss.data
+
+
+@right("4.3")
+def probabilities_and_bce(generator, discriminator, optimizer, real, z):
+    """Less exact at extreme logits, but the same loss."""
+    loss_function = nn.BCELoss()
+    p_real = torch.sigmoid(discriminator(real))
+    p_fake = torch.sigmoid(discriminator(generator(z).detach()))
+    loss = loss_function(p_real, torch.ones_like(p_real))
+    loss = loss + loss_function(p_fake, torch.zeros_like(p_fake))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.clone().detach().requires_grad_(False)
+
+
+@right("4.3")
+def with_a_closure(generator, discriminator, optimizer, real, z):
+    fake = generator(z).detach()
+
+    def closure():
+        optimizer.zero_grad()
+        loss = discriminator_loss(discriminator(real), discriminator(fake))
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure).detach()
+
+
+@right("4.3")
+def cleared_before_and_after(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(real), discriminator(generator(z).detach()))
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    generator.zero_grad()
+    return float(loss)
+
+
+@right("4.4")
+def backward_into_the_generator_only(generator, discriminator, optimizer, z):
+    loss = generator_loss(discriminator(generator(z)))
+    optimizer.zero_grad()
+    loss.backward(inputs=list(generator.parameters()))
+    optimizer.step()
+    return loss.detach()
+
+
+@right("4.4")
+def discriminator_in_eval_and_back(generator, discriminator, optimizer, z):
+    was = discriminator.training
+    discriminator.eval()
+    generator.train()
+    loss = F.softplus(-discriminator(generator(z))).mean()
+    generator.zero_grad()
+    loss.backward()
+    optimizer.step()
+    discriminator.train(was)
+    return loss.detach()
+
+
+@right("4.4")
+def flags_remembered_one_by_one(generator, discriminator, optimizer, z):
+    flags = [p.requires_grad for p in discriminator.parameters()]
+    for p in discriminator.parameters():
+        p.requires_grad = False
+    optimizer.zero_grad()
+    logits = discriminator(generator(z)).squeeze()
+    loss = bce(logits, torch.ones_like(logits))
+    loss.backward()
+    optimizer.step()
+    for p, flag in zip(discriminator.parameters(), flags, strict=True):
+        p.requires_grad = flag
+    return loss.item()
+
+
+@right("4.4")
+def graph_kept_for_nothing(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    loss = generator_loss(discriminator(generator(z)))
+    loss.backward(retain_graph=True)
+    optimizer.step()
+    return loss.detach()
+
+
+# ---------------------------------------------------------------- more steps, wrong
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="2 times")
+def one_step_for_each_half(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    logits = discriminator(real)
+    real_loss = bce(logits, torch.ones_like(logits))
+    real_loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    logits = discriminator(generator(z).detach())
+    fake_loss = bce(logits, torch.zeros_like(logits))
+    fake_loss.backward()
+    optimizer.step()
+    return (real_loss + fake_loss).detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="given optimizer")
+def makes_its_own_optimizer(generator, discriminator, optimizer, real, z):
+    optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4)
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(real), discriminator(generator(z).detach()))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="D(real) and D(G(z))")
+def noise_on_both_batches(generator, discriminator, optimizer, real, z):
+    fake = generator(z).detach()
+    real, fake = (x + 0.5 * torch.randn_like(x) for x in (real, fake))
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(real), discriminator(fake))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="clipping")
+def wasserstein_with_clipping(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    loss = discriminator(generator(z).detach()).mean() - discriminator(real).mean()
+    loss.backward()
+    optimizer.step()
+    with torch.no_grad():
+        for p in discriminator.parameters():
+            p.clamp_(-0.01, 0.01)
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="least-squares")
+def least_squares(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    loss = ((discriminator(real) - 1) ** 2).mean()
+    loss = loss + (discriminator(generator(z).detach()) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="hinge")
+def hinge(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    loss = F.relu(1 - discriminator(real)).mean()
+    loss = loss + F.relu(1 + discriminator(generator(z).detach())).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="graph is cut")
+def everything_under_no_grad(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    with torch.no_grad():
+        fake = generator(z)
+        loss = discriminator_loss(discriminator(real), discriminator(fake))
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="no_grad")
+def fakes_in_inference_mode(generator, discriminator, optimizer, real, z):
+    with torch.inference_mode():
+        fake = generator(z)
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(real), discriminator(fake))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="summed over the batch")
+def summed_over_the_batch(generator, discriminator, optimizer, real, z):
+    total = nn.BCEWithLogitsLoss(reduction="sum")
+    real_logits, fake_logits = discriminator(real), discriminator(generator(z).detach())
+    loss = total(real_logits, torch.ones_like(real_logits))
+    loss = loss + total(fake_logits, torch.zeros_like(fake_logits))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="z goes into the generator")
+def arguments_in_another_order(discriminator, generator, optimizer, real, z):
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(real), discriminator(generator(z).detach()))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="leaves_the_generator_alone", says="updates G too")
+def trains_the_generator_as_well(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(real), discriminator(generator(z).detach()))
+    loss.backward()
+    optimizer.step()
+    optimizer_g = torch.optim.SGD(generator.parameters(), lr=0.1)
+    optimizer_g.zero_grad()
+    generator_loss(discriminator(generator(z))).backward()
+    optimizer_g.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="trains_on_the_given_batches", says="real")
+def uses_the_fake_batch_twice(generator, discriminator, optimizer, real, z):
+    fake = generator(z).detach()
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(fake), discriminator(fake))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.3", rejected_by="returns_the_detached_loss", says="parentheses")
+def item_without_parentheses(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    loss = discriminator_loss(discriminator(real), discriminator(generator(z).detach()))
+    loss.backward()
+    optimizer.step()
+    return loss.item
+
+
+@wrong("4.4", rejected_by="updates_the_generator", says="2 times")
+def two_steps_of_the_generator(generator, discriminator, optimizer, z):
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = generator_loss(discriminator(generator(z)))
+        loss.backward()
+        optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.4", rejected_by="updates_the_generator", says="no gradient reaches G")
+def data_of_the_fakes(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    fake = generator(z).data
+    loss = generator_loss(discriminator(fake))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.4", rejected_by="updates_the_generator", says="the minus is missing")
+def forgot_the_minus(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    loss = F.logsigmoid(discriminator(generator(z))).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.4", rejected_by="updates_the_generator", says="wasserstein")
+def critic_loss(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    loss = -discriminator(generator(z)).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.4", rejected_by="leaves_the_discriminator_alone", says="only G learns")
+def one_optimizer_for_both(generator, discriminator, optimizer, z):
+    both = torch.optim.SGD([*generator.parameters(), *discriminator.parameters()], lr=0.1)
+    both.zero_grad()
+    loss = generator_loss(discriminator(generator(z)))
+    loss.backward()
+    both.step()
+    return loss.detach()
+
+
+@wrong("4.4", rejected_by="leaves_the_discriminator_alone", says="not put back")
+def releases_what_was_frozen(generator, discriminator, optimizer, z):
+    """Right by luck on fresh networks; here the generator ends in eval mode."""
+    optimizer.zero_grad()
+    loss = generator_loss(discriminator(generator(z)))
+    loss.backward()
+    optimizer.step()
+    generator.eval()
+    return loss.detach()
+
+
+@wrong("4.4", rejected_by="returns_the_detached_loss", says="tuple of 2")
+def loss_and_fakes(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    fake = generator(z)
+    loss = generator_loss(discriminator(fake))
+    loss.backward()
+    optimizer.step()
+    return loss.detach(), fake.detach()
+
+
+@wrong("4.4", rejected_by="returns_the_detached_loss", says="after the update")
+def g_loss_after_the_update(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    generator_loss(discriminator(generator(z))).backward()
+    optimizer.step()
+    return generator_loss(discriminator(generator(z))).detach()
+
+
+# ---------------------------------------------------------------- more of all four together
+
+
+@right("4.5")
+def gan_zoo_networks_and_steps_with_variables():
+    return (
+        BatchNormBlocksOfTheGanZoo,
+        HalvingWidthsAndDropout,
+        criterion_with_variables,
+        flags_remembered_one_by_one,
+    )
+
+
+@right("4.5")
+def small_initial_weights_and_lazy_layers():
+    return InitialisedAsInDCGAN, LazyLinears, with_a_closure, backward_into_the_generator_only
+
+
+@wrong("4.5", rejected_by="steps_take_turns", says="graph is cut")
+def discriminator_stays_frozen():
+    """D's step works until G's step has been there."""
+    return _PlainG, _PlainD, two_backwards, never_releases_the_discriminator
+
+
+@wrong("4.5", rejected_by="steps_take_turns", says="see task 4.3")
+def discriminator_moved_twice():
+    return _PlainG, _PlainD, one_step_for_each_half, as_in_the_pytorch_tutorial
