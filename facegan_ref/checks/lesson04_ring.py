@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from facegan_ref.checks.network_probe import build
 from facegan_ref.checks.step_probe import call_d, call_g, logit_column, new_game, weights
 from facegan_ref.data.ring import count_modes, ring
 from facegan_ref.losses import discriminator_loss
+from facegan_ref.models import MLPDiscriminator, MLPGenerator
 from facegan_ref.steps import generator_step as reference_g
 
 # Measured: with these the reference holds seven modes after 250 to 350 steps, for each of six
@@ -19,8 +21,10 @@ from facegan_ref.steps import generator_step as reference_g
 RING_Z_DIM, RING_HIDDEN, RING_BATCH = 16, 128, 128
 RING_LR_G, RING_LR_D, RING_BETAS = 2.5e-3, 5e-3, (0.0, 0.99)
 RING_RADIUS, RING_STD = 0.7, 0.04
-RING_STEPS, RING_LOOK_EVERY, RING_TRIES = 1500, 50, 2
+RING_STEPS, RING_LOOK_EVERY = 1000, 50
+RING_HOPELESS = 400  # without a single mode by then, the training is given up
 MODES_WANTED = 7
+LEAST_SPREAD = 0.05  # standard deviation of samples; a generator of one point has 0
 
 
 def _reference_d(game, share: float) -> None:
@@ -105,15 +109,19 @@ def add_to(lesson: Lesson) -> None:
     @lesson.check("4.5", points=1.5, seconds=60)
     def covers_the_ring(G, D, discriminator_step, generator_step, probe: Probe) -> None:
         """Trained on the ring of 8 Gaussians, your GAN covers at least 7 of them."""
-        best = -1
-        for attempt in range(RING_TRIES):
-            torch.manual_seed(1000 * probe.seed + attempt)
-            best = max(best, _train_on_ring(G, D, discriminator_step, generator_step))
-            if best >= MODES_WANTED:
-                return
+        torch.manual_seed(1000 * probe.seed)
+        yours = _train_on_ring(G, D, discriminator_step, generator_step)
+        # Right networks of an unusual kind (spectral norm, batch normalisation in D, no biases)
+        # can be too slow for so short a training. Then the steps are tried on the reference's.
+        steps = (discriminator_step, generator_step)
+        if yours.modes >= MODES_WANTED or (
+            yours.spread > LEAST_SPREAD
+            and _train_on_ring(MLPGenerator, MLPDiscriminator, *steps).modes >= MODES_WANTED
+        ):
+            return
         fail(
             f"at least {MODES_WANTED} of 8 modes within {RING_STEPS} steps",
-            f"{best} modes at best in {RING_TRIES} trainings",
+            f"{yours.modes} modes at best, samples spread over {number(yours.spread)}",
             "one of the tasks 4.1 to 4.4 is not right yet: mend the checks above first",
         )
 
@@ -134,10 +142,17 @@ def _pair(G: Callable, D: Callable, shape: tuple[int, ...]):
     )
 
 
-def _train_on_ring(G, D, discriminator_step, generator_step) -> int:
-    """The most modes held at any look; stops as soon as they are enough or all is lost."""
+class RingResult(NamedTuple):
+    """The most modes held at any look, and the largest standard deviation of the samples."""
+
+    modes: int
+    spread: float
+
+
+def _train_on_ring(G, D, discriminator_step, generator_step) -> RingResult:
+    """Train until enough modes are held, all is lost, or the steps are used up."""
     generator, discriminator, optimizer_g, optimizer_d = _pair(G, D, (2,))
-    start, best = weights(generator), 0
+    best = RingResult(0, 0.0)
     for step in range(1, RING_STEPS + 1):
         generator.train()
         discriminator.train()
@@ -146,12 +161,13 @@ def _train_on_ring(G, D, discriminator_step, generator_step) -> int:
         discriminator_step(generator, discriminator, optimizer_d, real, z)
         generator_step(generator, discriminator, optimizer_g, torch.randn_like(z))
         if step % RING_LOOK_EVERY == 0:
-            if torch.equal(weights(generator), start):
-                return 0
             generator.eval()
             with torch.no_grad():
                 points = generator(torch.randn(2000, RING_Z_DIM))
-            best = max(best, count_modes(points, radius=RING_RADIUS, std=RING_STD).modes)
-            if best >= MODES_WANTED or not bool(torch.isfinite(points).all()):
+            if not bool(torch.isfinite(points).all()):
+                break
+            modes = count_modes(points, radius=RING_RADIUS, std=RING_STD).modes
+            best = RingResult(max(best.modes, modes), max(best.spread, float(points.std(0).max())))
+            if best.modes >= MODES_WANTED or (step >= RING_HOPELESS and not best.modes):
                 break
     return best
