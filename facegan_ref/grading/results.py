@@ -90,10 +90,14 @@ def read_result(db_url: str, student: str, lesson: str, graded: Path | None) -> 
                 task = tasks.setdefault(mark.task, TaskPoints(mark.task, 0.0, 0.0))
                 task.points += grade.score
                 task.max_points += grade.max_score
-        for comment in submission.comments:
-            mark = read_mark(comment.name)
-            if mark and mark.task in tasks and comment.auto_comment == "No response.":
-                tasks[mark.task].attempted = False
+        attempted = {
+            mark.task: comment.auto_comment != "No response."
+            for comment in submission.comments
+            if (mark := read_mark(comment.name)) and mark.kind == "task"
+        }
+        for task in tasks.values():
+            # A task without an answer cell of its own puts the others together.
+            task.attempted = attempted.get(task.task, any(attempted.values()))
     result.tasks = sorted(tasks.values(), key=lambda task: task.task)
     if graded is not None:
         data = json.loads(graded.read_text(encoding="utf-8"))["metadata"].get(KEY, {})
