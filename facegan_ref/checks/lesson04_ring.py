@@ -76,7 +76,8 @@ def add_to(lesson: Lesson) -> None:
                 fail(
                     f"G's weights as the reference's after G's step in turn {turn}",
                     "other weights",
-                    "G's step itself is wrong: see task 4.4"
+                    "G's step itself is wrong, or gradients that an earlier step left in G get "
+                    "into it: see task 4.4"
                     if turn == 1
                     else "gradients that an earlier step left in G get into its update: clear "
                     "them before backward",
