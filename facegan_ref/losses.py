@@ -2,7 +2,7 @@
 
 A logit is what the discriminator says before the sigmoid: `D(x) = sigmoid(logit)`. Working on
 logits keeps every value and gradient exact, however sure the discriminator is; `log(sigmoid(l))`
-written out rounds to `log(0)` from about `l = -104` in float32.
+written out becomes `log(0)` near `l = -90` in float32.
 """
 
 from __future__ import annotations

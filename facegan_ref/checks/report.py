@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WIDTH = 88
 PRINTED_LINES = 8  # of what the student's code printed
-_CELL = "text-align:left;vertical-align:top;padding:4px 10px;white-space:pre-wrap"
+_CELL = "text-align:left;vertical-align:top;padding:4px 10px;white-space:pre-wrap;word-break:normal"
 
 
 def as_text(result: TaskResult) -> str:
@@ -54,7 +54,11 @@ def as_html(result: TaskResult) -> str:
         f'<table style="max-width:70em"><caption style="text-align:left;font-weight:600">'
         f"{html.escape(headline(result))}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
-        + (f'<pre style="white-space:pre-wrap">{printed.strip()}</pre>' if printed else "")
+        + (
+            f'<pre style="white-space:pre-wrap;word-break:normal">{printed.strip()}</pre>'
+            if printed
+            else ""
+        )
     )
 
 
@@ -84,7 +88,7 @@ def show_hint(task: Task, level: int) -> None:
     block = (
         f'<div style="border-left:4px solid #0072b2;padding:2px 12px;max-width:60em">'
         f"<b>{html.escape(title)}</b>"
-        f'<pre style="white-space:pre-wrap">{html.escape(text)}</pre></div>'
+        f'<pre style="white-space:pre-wrap;word-break:normal">{html.escape(text)}</pre></div>'
     )
     _display(block, f"{title}\n{textwrap.indent(text, '  ')}")
 
