@@ -13,6 +13,12 @@ from facegan_ref.checks.engine import fail
 
 def build(factory: Callable[..., nn.Module], *arguments: object) -> nn.Module:
     """`factory(*arguments)`, which must be a module with all layers registered."""
+    if isinstance(factory, nn.Module):
+        fail(
+            "the class itself",
+            f"one {type(factory).__name__} that was made from it",
+            "an assignment gave the class's name to an instance: choose another name for that",
+        )
     network = factory(*arguments)
     if not isinstance(network, nn.Module):
         fail(
@@ -125,7 +131,8 @@ def require_hidden_dim(factory: Callable[[int], nn.Module], least: Callable[[int
             f"at least {least(8)} parameters with hidden_dim = 8: from the input to a hidden "
             "layer of that width, and from there to the output",
             f"{narrow}",
-            "a layer is missing, or is not registered because it lies in a plain Python list",
+            "a layer is missing, has a fixed width, or is not registered because it lies in a "
+            "plain Python list",
         )
 
 

@@ -1741,3 +1741,20 @@ def discriminator_stays_frozen():
 @wrong("4.5", rejected_by="steps_take_turns", says="see task 4.3")
 def discriminator_moved_twice():
     return _PlainG, _PlainD, one_step_for_each_half, as_in_the_pytorch_tutorial
+
+
+@wrong("4.5", rejected_by="networks_and_steps_fit", says="the class itself")
+def instance_in_place_of_the_class():
+    return _PlainG(16, 128, (2,)), _PlainD, two_backwards, as_in_the_pytorch_tutorial
+
+
+@wrong("4.2", rejected_by="hidden_layers_learn", says="fixed width")
+class MadeForPointsOnly(nn.Module):
+    def __init__(self, in_shape, hidden_dim):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(2, hidden_dim), nn.LeakyReLU(0.2), nn.Linear(hidden_dim, 1)
+        )
+
+    def forward(self, x):
+        return self.net(x).flatten()
