@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import zipfile
@@ -12,9 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import torch
-from torchvision.io import ImageReadMode, decode_image
-from torchvision.transforms.v2.functional import InterpolationMode, resize
+from PIL import Image
 from tqdm import tqdm
 
 from data_prep.crops import CROPS, Crop
@@ -82,12 +81,15 @@ def prepare_image(encoded: bytes, crop: Crop, size: int) -> np.ndarray:
     """
     if not encoded:
         raise RuntimeError("the file is empty")
-    data = torch.frombuffer(bytearray(encoded), dtype=torch.uint8)
-    image = decode_image(data, mode=ImageReadMode.RGB)
-    top, left, height, width = crop.box(image.shape[2], image.shape[1])
-    image = image[:, top : top + height, left : left + width]
-    image = resize(image, [size, size], InterpolationMode.BILINEAR, antialias=True)
-    return image.permute(1, 2, 0).numpy()
+    try:
+        # Pillow: torchvision's own decoders are faster, but deprecated since torchvision 0.29.
+        with Image.open(io.BytesIO(encoded)) as opened:
+            image = opened.convert("RGB")
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RuntimeError(str(error) or "no picture that can be decoded") from error
+    top, left, height, width = crop.box(image.width, image.height)
+    image = image.crop((left, top, left + width, top + height))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def file_hash(path: Path) -> str:

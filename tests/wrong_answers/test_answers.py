@@ -19,8 +19,13 @@ for number in LESSONS:
     __import__(f"lesson{number}")
 
 SEEDS = (VISIBLE_SEED, 11, 2024)
+LONG_TASKS = ("4.5",)  # they train: one fresh seed is enough
 WRONG = [answer for answer in ANSWERS if answer.rejected_by]
 RIGHT = [answer for answer in ANSWERS if not answer.rejected_by]
+
+
+def seeds(answer: Answer) -> tuple[int, ...]:
+    return SEEDS[:2] if answer.task in LONG_TASKS else SEEDS
 
 
 def label(answer: Answer) -> str:
@@ -31,7 +36,7 @@ def label(answer: Answer) -> str:
 def test_wrong_answer_is_rejected_by_the_check_that_names_it(answer):
     task = find_task(answer.task)
     check = {check.name: check for check in task.checks}[answer.rejected_by]
-    for seed in SEEDS:
+    for seed in seeds(answer):
         with no_trace():
             found, _ = run_check(check, answer.objects(task.names), seed)
         assert not found.passed, f"seed {seed}: {answer.rejected_by} accepts it"
@@ -41,7 +46,7 @@ def test_wrong_answer_is_rejected_by_the_check_that_names_it(answer):
 @pytest.mark.parametrize("answer", RIGHT, ids=label)
 def test_right_answer_gets_full_points(answer):
     task = find_task(answer.task)
-    for seed in SEEDS:
+    for seed in seeds(answer):
         result = run_task(task, answer.objects(task.names), seed)
         failed = [f"{check.name}: {check.message}" for check in result.checks if not check.passed]
         assert not failed, f"seed {seed}:\n" + "\n".join(failed)
