@@ -165,6 +165,11 @@ def grade(lesson: str, course: Path) -> None:
     from facegan_ref.grading.table import class_table
 
     results = grade_class(course, lesson)
+    if not results:
+        raise ValueError(
+            f"no hand-ins in {course / '.grading' / 'submitted'}: put each student's notebook at "
+            "STUDENT/LESSON/LESSON.ipynb there, such as ada/03_losses/03_losses.ipynb"
+        )
     click.echo(class_table(results))
 
 

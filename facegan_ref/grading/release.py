@@ -28,7 +28,7 @@ from facegan_ref.grading.marks import Mark, read_mark
 from facegan_ref.grading.submissions import visible_files
 
 
-class ReleaseError(Exception):
+class ReleaseError(ValueError):
     """A source notebook cannot be released; the message names the notebook and the fault."""
 
 
