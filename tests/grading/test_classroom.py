@@ -11,8 +11,6 @@ from nbgrader.api import Gradebook
 from facegan_ref.grading.classroom import Autograde, Classroom
 from facegan_ref.grading.release import ReleaseError
 
-pytestmark = pytest.mark.xdist_group("grading-classroom")
-
 
 def stored(classroom: Classroom, student: str) -> tuple[float, bool]:
     """Return the score in nbgrader's gradebook, and whether it asks for an instructor."""

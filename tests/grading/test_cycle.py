@@ -12,9 +12,6 @@ from facegan_ref.grading.config import load_config
 from facegan_ref.grading.results import read_result
 from facegan_ref.grading.sample_class import STUDENTS
 
-# One worker, so that the class is graded once.
-pytestmark = pytest.mark.xdist_group("grading-class")
-
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_each_gets_exactly_the_points_deserved(graded: GradedClass, student: str) -> None:

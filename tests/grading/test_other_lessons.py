@@ -14,8 +14,6 @@ from facegan_ref.grading.sample_kit import make_course
 
 OTHERS = [name for name in lesson_names(REPOSITORY) if name != LESSON]
 
-pytestmark = pytest.mark.xdist_group("grading-classroom")
-
 
 @pytest.mark.parametrize("lesson", OTHERS)
 def test_solutions_get_all_points_and_blanks_none(
