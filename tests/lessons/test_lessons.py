@@ -24,11 +24,7 @@ def items():
         for task in lesson.tasks.values():
             for name in [*(check.name for check in task.checks), FRESH]:
                 yield pytest.param(
-                    lesson,
-                    task.id,
-                    name,
-                    id=f"{number}-{lesson.slug}/{task.id}/{name}",
-                    marks=pytest.mark.xdist_group(f"lesson{number}"),
+                    lesson, task.id, name, id=f"{number}-{lesson.slug}/{task.id}/{name}"
                 )
 
 
