@@ -33,7 +33,7 @@ def result(notebook: Path, number: str) -> FileResult:
     return check_file(notebook, number)
 
 
-@pytest.mark.parametrize(("lesson", "task", "check"), items())
+@pytest.mark.parametrize(("lesson", "task", "check"), list(items()))
 def test_check(request, lesson, task, check):
     folder = ROOT / request.config.getoption("--notebooks") / lesson.folder
     found = result(folder / f"{lesson.folder}.ipynb", lesson.number)

@@ -18,14 +18,9 @@ from bank import ANSWERS, Answer
 for number in LESSONS:
     __import__(f"lesson{number}")
 
-SEEDS = (VISIBLE_SEED, 11, 2024)
-LONG_TASKS = ("4.5",)  # they train: one fresh seed is enough
+SEEDS = (VISIBLE_SEED, 11)
 WRONG = [answer for answer in ANSWERS if answer.rejected_by]
 RIGHT = [answer for answer in ANSWERS if not answer.rejected_by]
-
-
-def seeds(answer: Answer) -> tuple[int, ...]:
-    return SEEDS[:2] if answer.task in LONG_TASKS else SEEDS
 
 
 def label(answer: Answer) -> str:
@@ -36,7 +31,7 @@ def label(answer: Answer) -> str:
 def test_wrong_answer_is_rejected_by_the_check_that_names_it(answer):
     task = find_task(answer.task)
     check = {check.name: check for check in task.checks}[answer.rejected_by]
-    for seed in seeds(answer):
+    for seed in SEEDS:
         with no_trace():
             found, _ = run_check(check, answer.objects(task.names), seed)
         assert not found.passed, f"seed {seed}: {answer.rejected_by} accepts it"
@@ -46,7 +41,7 @@ def test_wrong_answer_is_rejected_by_the_check_that_names_it(answer):
 @pytest.mark.parametrize("answer", RIGHT, ids=label)
 def test_right_answer_gets_full_points(answer):
     task = find_task(answer.task)
-    for seed in seeds(answer):
+    for seed in SEEDS:
         result = run_task(task, answer.objects(task.names), seed)
         failed = [f"{check.name}: {check.message}" for check in result.checks if not check.passed]
         assert not failed, f"seed {seed}:\n" + "\n".join(failed)
