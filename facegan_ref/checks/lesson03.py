@@ -15,6 +15,7 @@ from facegan_ref.checks.loss_mistakes import (
     NON_SATURATING_MISTAKES,
 )
 from facegan_ref.checks.scalar_loss import (
+    CUT_OFF,
     Formula,
     evaluate,
     recognise,
@@ -77,11 +78,6 @@ lesson.task(
 
 EXTREMES = (-200.0, -10.0, 10.0, 200.0)
 SHAPES = ((1,), (5,), (5, 1), (1, 1), (5, 1, 1, 1), (1, 1, 1, 1))
-CUT_OFF = (
-    "a logarithm of a probability that rounds to 0 or 1, an exp that overflows, or an eps or clamp "
-    "that hides them: stay with the logits and use binary_cross_entropy_with_logits, logsigmoid or "
-    "softplus"
-)
 
 
 def _compare(loss, reference, logits, what, likely) -> None:

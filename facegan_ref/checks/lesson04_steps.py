@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
 from facegan_ref.checks.loss_mistakes import D_MISTAKES, NON_SATURATING_MISTAKES
-from facegan_ref.checks.scalar_loss import close
+from facegan_ref.checks.scalar_loss import CUT_OFF, close
 from facegan_ref.checks.step_probe import (
     Game,
     call_d,
@@ -119,6 +119,16 @@ def _require_g_move(came: Tensor, before: Game, game: Game) -> None:
     )
 
 
+def _require_finite_when_sure(came: Tensor, name: str) -> None:
+    """Fail when the weights moved to nan or inf, on logits of several hundred."""
+    if not bool(torch.isfinite(came).all()):
+        fail(
+            f"{name}'s weights to stay finite where D is very sure, with logits of several hundred",
+            "nan or inf in the weights",
+            CUT_OFF,
+        )
+
+
 def _move(network, step: Callable[[], object]) -> Tensor:
     before = weights(network)
     step()
@@ -173,6 +183,10 @@ def _add_discriminator_checks(lesson: Lesson) -> None:
         before = game.twin()
         came = _move(game.discriminator, lambda: call_d(discriminator_step, game))
         _require_d_move(came, before, game)
+        sure = new_game(probe, 12, column)
+        sure.make_sure()
+        came = _move(sure.discriminator, lambda: call_d(discriminator_step, sure))
+        _require_finite_when_sure(came, "D")
 
     @lesson.check("4.3", points=1)
     def leaves_the_generator_alone(discriminator_step, probe: Probe) -> None:
@@ -277,6 +291,10 @@ def _add_generator_checks(lesson: Lesson) -> None:
         before = game.twin()
         came = _move(game.generator, lambda: call_g(generator_step, game))
         _require_g_move(came, before, game)
+        sure = new_game(probe, 12, column)
+        sure.make_sure()
+        came = _move(sure.generator, lambda: call_g(generator_step, sure))
+        _require_finite_when_sure(came, "G")
 
     @lesson.check("4.4", points=0.5)
     def leaves_the_discriminator_alone(generator_step, probe: Probe) -> None:

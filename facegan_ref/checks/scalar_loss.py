@@ -11,6 +11,11 @@ from torch import Tensor
 from facegan_ref.checks.engine import fail, number
 from facegan_ref.checks.explain import explain_exception
 
+CUT_OFF = (
+    "a logarithm of a probability that rounds to 0 or 1, an exp that overflows, or an eps or clamp "
+    "that hides them: stay with the logits and use binary_cross_entropy_with_logits, logsigmoid or "
+    "softplus"
+)
 Formula = Callable[..., Tensor]
 Explain = Callable[[], "str | None"]  # asked only when a check fails
 

@@ -1767,3 +1767,34 @@ class LogitsAsOnePixelImages(_Discriminator):
 
     def forward(self, x):
         return self.net(x).view(-1, 1, 1, 1)
+
+
+@wrong("4.3", rejected_by="updates_the_discriminator", says="stay with the logits")
+def logarithms_of_probabilities(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    real_scores = torch.sigmoid(discriminator(real))
+    fake_scores = torch.sigmoid(discriminator(generator(z).detach()))
+    loss = -(torch.log(real_scores).mean() + torch.log(1 - fake_scores).mean())
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@wrong("4.4", rejected_by="updates_the_generator", says="stay with the logits")
+def logarithm_of_a_probability(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    loss = -torch.log(torch.sigmoid(discriminator(generator(z)))).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@right("4.4")
+def bce_of_a_probability(generator, discriminator, optimizer, z):
+    """Less exact at extreme logits, which is lesson 3's matter; finite everywhere."""
+    optimizer.zero_grad()
+    scores = torch.sigmoid(discriminator(generator(z)))
+    loss = F.binary_cross_entropy(scores, torch.ones_like(scores))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
