@@ -182,7 +182,7 @@ def test_delimiters_in_an_answer_do_no_harm() -> None:
         (
             "SyntaxError",
             "odd (123.py, line 2)",
-            "File \x1b[36m/tmp/1/123.py, line 2\x1b[39m",
+            "File \x1b[36m/kernel/123.py, line 2\x1b[39m",
             "In the answer to task 3.1 (line 2): <code>SyntaxError: odd</code>.",
         ),
         (
