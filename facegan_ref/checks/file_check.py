@@ -154,9 +154,11 @@ def _run_child(
         lines = events.read_text(encoding="utf-8").splitlines(keepends=True)
         found = [json.loads(line) for line in lines if line.endswith("\n")]
         traceback = errors.read_text(encoding="utf-8", errors="replace")
-    if ending is not None and "facegan_ref" in traceback and "Traceback" in traceback:
-        # Student code is run under guard: a traceback out of the child is this program's fault.
-        raise RuntimeError(f"the checking process failed:\n{traceback}")
+    if ending is not None and not found:
+        # Not even the lesson was announced, which comes before any of the student's code.
+        raise RuntimeError(f"the checking process failed to start:\n{traceback}")
+    if ending is not None and "Traceback" in traceback:
+        ending += f": {traceback.strip().splitlines()[-1]},"
     return found, ending
 
 

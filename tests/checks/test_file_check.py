@@ -215,6 +215,17 @@ def test_missing_file_bytes_and_unknown_lesson(tmp_path):
         assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
 
 
+def test_an_exception_that_nothing_catches_costs_only_its_own_task(answer):
+    text = RIGHT_03.replace(
+        "    return -F.softplus(fake_logits).mean()", "    raise KeyboardInterrupt('by me')"
+    )
+    status, result = checked("03", answer(text))
+    tasks = tasks_of(result)
+    assert status == 1
+    assert tasks["3.1"]["points"] == 5 and tasks["3.3"]["points"] == 5
+    assert "KeyboardInterrupt: by me" in tasks["3.2"]["checks"][0]["message"]
+
+
 def test_ending_python_while_the_file_is_read(answer):
     done = check("03", answer("import os\nos._exit(0)\n" + RIGHT_03))
     assert done.returncode == 2
