@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 
 
+CHOICES = {
+    "model": ("dcgan", "mlp"),
+    "latent": ("normal", "uniform"),
+    "precision": ("fp32", "bf16"),
+}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One training, complete: two runs of a recipe with one seed on one machine are the same.
@@ -18,6 +25,7 @@ class Recipe:
     model: str = "dcgan"  # or "mlp"
     image_size: int = 64
     z_dim: int = 100
+    latent: str = "normal"  # or "uniform" over [-1, 1]
     ngf: int = 64  # an MLP's generator has hidden layers of 8 * ngf
     ndf: int = 64
     batch_size: int = 128
@@ -35,7 +43,7 @@ class Recipe:
         for name in ("beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected from 0 to below 1")
-        for name, allowed in (("model", ("dcgan", "mlp")), ("precision", ("fp32", "bf16"))):
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
                     f"{name} is {getattr(self, name)!r}, expected {' or '.join(allowed)}"

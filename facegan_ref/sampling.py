@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from facegan_ref.recipes import Recipe
+
 
 def sample_latent(
     n: int,
@@ -21,6 +23,22 @@ def sample_latent(
         device: where the latents go; the CPU when None.
     """
     return torch.randn(n, z_dim, generator=generator).to(device or "cpu")
+
+
+def draw_latent(
+    recipe: Recipe,
+    n: int,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """`n` latents `(n, z_dim)` from the recipe's prior, drawn as `sample_latent` draws them.
+
+    The prior is the standard normal, or for `latent` "uniform" even over [-1, 1] (Radford et al.
+    2015).
+    """
+    if recipe.latent == "uniform":
+        return (2 * torch.rand(n, recipe.z_dim, generator=generator) - 1).to(device or "cpu")
+    return sample_latent(n, recipe.z_dim, generator, device)
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +29,52 @@ def manifest_path(array_path: str | Path) -> Path:
     return Path(array_path).with_suffix(".json")
 
 
+@dataclass(frozen=True)
+class Attributes:
+    """Yes-or-no facts about each image of an array, such as CelebA's 40.
+
+    `names` are theirs, `(A,)`; `values` is a bool tensor `(N, A)`.
+    """
+
+    names: tuple[str, ...]
+    values: Tensor
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != torch.bool or self.values.shape[1:] != (len(self.names),):
+            raise ValueError(
+                f"values are {self.values.dtype} of shape {tuple(self.values.shape)}, expected "
+                f"torch.bool of shape (N, {len(self.names)})"
+            )
+
+
 class FaceArray(Dataset):
     """Images `(N, C, H, W)` uint8 that are handed out as float32 in [-1, 1].
 
     Args:
         images: uint8 tensor `(N, C, H, W)`, in any memory format.
         manifest: what is known about them (source, crop, names); may be empty.
+        attributes: of the same images in the same order, or None when nothing is known.
     """
 
-    def __init__(self, images: Tensor, manifest: dict | None = None):
+    def __init__(
+        self,
+        images: Tensor,
+        manifest: dict | None = None,
+        attributes: Attributes | None = None,
+    ):
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(
                 f"images are {images.dtype} of shape {tuple(images.shape)}, "
                 "expected torch.uint8 of shape (N, C, H, W)"
             )
+        if attributes is not None and len(attributes.values) != len(images):
+            raise ValueError(
+                f"{len(images)} images have attributes for {len(attributes.values)}: "
+                "the two do not belong together"
+            )
         self.images = images
         self.manifest = manifest or {}
+        self.attributes = attributes
 
     @classmethod
     def open(cls, path: str | Path) -> FaceArray:

@@ -1,0 +1,1 @@
+"""The commands of `facegan`, one subject a module; heavy imports happen inside them."""
