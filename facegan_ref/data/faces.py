@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,19 @@ class Attributes:
             )
 
 
+def _npy_sha256(images: Tensor) -> str:
+    """SHA-256 of the .npy file that would hold `images` `(N, C, H, W)` as `(N, H, W, C)`."""
+    pixels = images.permute(0, 2, 3, 1)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": tuple(pixels.shape)}
+    )
+    digest = hashlib.sha256(header.getvalue())
+    for part in pixels.split(1024):
+        digest.update(part.contiguous().cpu().numpy())
+    return digest.hexdigest()
+
+
 class FaceArray(Dataset):
     """Images `(N, C, H, W)` uint8 that are handed out as float32 in [-1, 1].
 
@@ -75,6 +90,17 @@ class FaceArray(Dataset):
         self.images = images
         self.manifest = manifest or {}
         self.attributes = attributes
+        self._fingerprint: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that identify the images: the SHA-256 of their array file.
+
+        Read from the manifest of an opened file; computed once, over all bytes, in memory.
+        """
+        if self._fingerprint is None:
+            self._fingerprint = _npy_sha256(self.images)[:16]
+        return self._fingerprint
 
     @classmethod
     def open(cls, path: str | Path) -> FaceArray:
@@ -107,7 +133,10 @@ class FaceArray(Dataset):
             )
         manifest = cls._read_manifest(path, array.shape)
         # The bytes stay (N, H, W, C), which is channels-last memory under an (N, C, H, W) shape.
-        return cls(torch.from_numpy(array).permute(0, 3, 1, 2), manifest)
+        faces = cls(torch.from_numpy(array).permute(0, 3, 1, 2), manifest)
+        if manifest.get("array_sha256"):
+            faces._fingerprint = str(manifest["array_sha256"])[:16]
+        return faces
 
     @staticmethod
     def _read_manifest(path: Path, shape: tuple[int, ...]) -> dict:

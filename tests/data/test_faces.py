@@ -1,5 +1,6 @@
 """The face array: bytes to [-1, 1] and back, files that are mapped, files that are refused."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -87,6 +88,28 @@ def test_the_file_is_mapped_and_never_changed(path, pixels):
     del faces
     assert path.read_bytes() == before
     assert np.array_equal(np.load(path), pixels)
+
+
+# ---- fingerprint ----------------------------------------------------------------------------
+
+
+def test_the_fingerprint_is_the_files_hash_wherever_the_images_lie(path, pixels):
+    whole = hashlib.sha256(path.read_bytes()).hexdigest()
+    write(path, pixels, array_sha256=whole)
+    in_memory = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    for images in (in_memory, in_memory.contiguous()):
+        assert FaceArray(images).fingerprint == whole[:16]
+    assert FaceArray.open(path).fingerprint == whole[:16]
+    write(path, pixels)  # a manifest without the hash
+    assert FaceArray.open(path).fingerprint == whole[:16]
+
+
+def test_other_images_have_another_fingerprint(pixels):
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    changed = images.clone()
+    changed[6, 2, 7, 7] ^= 1
+    variants = (images, changed, images.flip(0), images[:6], images[:, :, :4])
+    assert len({FaceArray(variant).fingerprint for variant in variants}) == len(variants)
 
 
 # ---- refusals -------------------------------------------------------------------------------
