@@ -1,0 +1,296 @@
+"""Attribute directions: from labelled pictures through a classifier to directions in the latents.
+
+Generated faces have no labels. A small classifier learns the attributes on labelled pictures,
+judges faces of known latents, and `attribute_direction` finds where in the latents they change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facegan_ref.data.faces import Attributes, FaceArray
+from facegan_ref.data.toyfaces import CATEGORIES, CONTINUOUS, Factors
+from facegan_ref.latents import faces_of, move
+from facegan_ref.morph import attribute_direction
+from facegan_ref.recipes import Recipe
+from facegan_ref.sampling import draw_latent
+
+FORMAT = "facegan-directions-1"
+SIZE = 32  # the classifier looks at 32×32: enough for these attributes, and quick
+LEAST = 25  # examples with and without an attribute, below which nothing is learnt of it
+
+
+def toy_attributes(labels: Factors) -> Attributes:
+    """The factors of toy faces as yes-or-no attributes.
+
+    Two-valued factors keep their names ("glasses"), each value of the others becomes one
+    ("hair_colour_dark_brown"), and continuous ones mean "above the middle of the range" ("smile").
+    """
+    columns = {}
+    for name, values in CATEGORIES.items():
+        if len(values) == 2:
+            columns[name] = labels[name] == 1
+        else:
+            for label, value in enumerate(values):
+                columns[f"{name}_{value.replace(' ', '_')}"] = labels[name] == label
+    for name, (low, high) in CONTINUOUS.items():
+        columns[name] = labels[name] > (low + high) / 2
+    return Attributes(tuple(columns), torch.stack(list(columns.values()), dim=1))
+
+
+class AttributeClassifier(nn.Module):
+    """Images `(N, 3, S, S)` in [-1, 1] to one logit an attribute, `(N, A)`.
+
+    `names` are the attributes'; `accuracy` and `baseline` `(A,)` are set by `train_classifier`:
+    the shares of held-out pictures that it, and the more frequent answer alone, get right.
+    """
+
+    def __init__(self, names: Sequence[str], width: int = 24):
+        super().__init__()
+        self.names = tuple(names)
+        self.accuracy = self.baseline = torch.full((len(self.names),), float("nan"))
+        layers: list[nn.Module] = []
+        for inside, outside in ((3, width), (width, 2 * width), (2 * width, 4 * width)):
+            layers += [nn.Conv2d(inside, outside, 3, 2, 1), nn.BatchNorm2d(outside), nn.ReLU()]
+        self.net = nn.Sequential(
+            *layers, nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width * 16, len(self.names))
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net(F.adaptive_avg_pool2d(images, SIZE))
+
+
+def train_classifier(
+    faces: FaceArray, rng: torch.Generator, epochs: int = 8
+) -> AttributeClassifier:
+    """A classifier of the faces' attributes, trained on four fifths and measured on the rest.
+
+    Attributes with fewer than 25 examples of either kind are left out.
+
+    Args:
+        faces: pictures with attributes.
+        rng: source of the division, of the weights and of the order.
+        epochs: passes over the training part.
+
+    Raises:
+        ValueError: the faces have no attributes, or none has enough examples.
+    """
+    if faces.attributes is None:
+        raise ValueError(
+            f"{faces.manifest.get('source', 'these pictures')}: there are no attributes; prepare "
+            "CelebA with its list_attr_celeba.txt, or leave the data away to use the toy faces"
+        )
+    values = faces.attributes.values
+    with_it = values.sum(0)
+    enough = (with_it >= LEAST) & (len(values) - with_it >= LEAST)
+    if not enough.any():
+        raise ValueError(
+            f"no attribute has {LEAST} pictures with it and {LEAST} without among {len(values)}; "
+            "take more pictures"
+        )
+    names = [name for name, yes in zip(faces.attributes.names, enough, strict=True) if yes]
+    values = values[:, enough]
+    order = torch.randperm(len(values), generator=rng)
+    held_out, training = order.tensor_split([len(order) // 5])
+
+    with torch.random.fork_rng(devices=[]):  # layers and dropout know the global generator only
+        torch.manual_seed(int(torch.randint(2**31, (), generator=rng)))
+        classifier = AttributeClassifier(names)
+        batches = max(1, len(training) // 64)
+        optimizer = torch.optim.Adam(classifier.parameters(), weight_decay=1e-4)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, epochs * batches)
+        for _ in range(epochs):
+            shuffled = training[torch.randperm(len(training), generator=rng)]
+            for part in shuffled.tensor_split(batches):
+                images = faces.batch(part)
+                mirrored = torch.rand(len(part), 1, 1, 1, generator=rng) < 0.5
+                images = torch.where(mirrored, images.flip(-1), images)
+                loss = F.binary_cross_entropy_with_logits(classifier(images), values[part].float())
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+    classifier.eval().requires_grad_(False)
+    found = torch.cat([classifier(faces.batch(part)) > 0 for part in held_out.split(256)])
+    truth = values[held_out]
+    classifier.accuracy = (found == truth).float().mean(0)
+    share = truth.float().mean(0)
+    classifier.baseline = torch.maximum(share, 1 - share)
+    return classifier
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Where in the latents an attribute grows, and what is known about that.
+
+    `vector` has unit length; `accuracy` and `baseline` are the classifier's and the majority's on
+    held-out pictures; `share` is how many of the generated faces have the attribute; `effects`
+    has, for each attribute, its share after moving all faces back and forth by the `reach`.
+    """
+
+    vector: list[float]
+    accuracy: float
+    baseline: float
+    share: float
+    effects: dict[str, tuple[float, float]]
+
+    def tensor(self) -> Tensor:
+        """The vector as float32 `(z_dim,)`."""
+        return torch.tensor(self.vector)
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The directions found for one generator, by attribute; `skipped` says why some are missing."""
+
+    generator: str
+    reach: float
+    found: dict[str, Direction]
+    skipped: dict[str, str]
+
+    def __getitem__(self, name: str) -> Direction:
+        """The direction of an attribute; ValueError that lists what there is."""
+        if name not in self.found:
+            why = f" ({self.skipped[name]})" if name in self.skipped else ""
+            raise ValueError(f"no direction {name!r}{why}; there are: {', '.join(self.found)}")
+        return self.found[name]
+
+    def save(self, path: str | Path) -> None:
+        """Write them as JSON."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path, generator: nn.Module) -> Directions:
+        """What `save` wrote, if it was found for this very generator.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is damaged or foreign, or belongs to another generator.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: no such file. Make it with `facegan directions RUN --out {path}`"
+            )
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content.pop("format") != FORMAT:
+                raise ValueError(f'its format is not "{FORMAT}"')
+            found = {name: Direction(**values) for name, values in content.pop("found").items()}
+            directions = cls(found=found, **content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path}: not a complete file of directions ({error}). Make it again with "
+                f"`facegan directions RUN --out {path}`"
+            ) from error
+        if directions.generator != generator_hash(generator):
+            raise ValueError(
+                f"{path}: these directions belong to another generator, or to this one at another "
+                f"step of its training. Make new ones with `facegan directions RUN --out {path}`"
+            )
+        return directions
+
+
+def generator_hash(generator: nn.Module) -> str:
+    """SHA-256 of a network's names, shapes and numbers: equal for the same generator only."""
+    digest = hashlib.sha256()
+    for name, value in sorted(generator.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def without(direction: Tensor, others: Tensor) -> Tensor:
+    """The direction `(z_dim,)` with its parts along `others` `(K, z_dim)` taken out, unit length.
+
+    Moving along it leaves what the others measure alone, to first order (Shen et al. 2020,
+    section 3.2).
+
+    Raises:
+        ValueError: the direction lies in the others' span.
+    """
+    basis = torch.linalg.qr(others.T).Q
+    rest = direction - basis @ (basis.T @ direction)
+    if rest.norm() < 1e-4 * direction.norm():
+        raise ValueError("nothing is left of the direction without the others; hold fewer of them")
+    return rest / rest.norm()
+
+
+@torch.no_grad()
+def find_directions(
+    generator: nn.Module,
+    recipe: Recipe,
+    classifier: AttributeClassifier,
+    rng: torch.Generator,
+    names: Sequence[str] | None = None,
+    faces: int = 4000,
+    reach: float = 3.0,
+) -> Directions:
+    """A direction for each attribute, by what the classifier sees in generated faces.
+
+    Args:
+        generator: of the recipe, on the CPU.
+        recipe: knows the latents' prior.
+        classifier: judges the faces; it also measures what a move changes, on 200 fresh faces.
+        rng: source of the latents.
+        names: the attributes wanted; all that are possible when None.
+        faces: how many to judge.
+        reach: how far the measured moves go either way, in standard deviations of the prior.
+
+    Raises:
+        ValueError: a wanted attribute is unknown or has fewer than 25 generated faces of either
+            kind; one that was not asked for by name is noted in `skipped`.
+    """
+    wanted = list(names) if names is not None else list(classifier.names)
+    for name in wanted:
+        if name not in classifier.names:
+            raise ValueError(
+                f"attribute {name!r} is unknown or has too few pictures (fewer than {LEAST}) to "
+                f"learn it; there are: {', '.join(classifier.names)}"
+            )
+
+    def has_attributes(z: Tensor) -> Tensor:
+        parts = [classifier(faces_of(generator, part)) > 0 for part in z.split(256)]
+        return torch.cat(parts)
+
+    z = draw_latent(recipe, faces, rng)
+    fresh = draw_latent(recipe, 200, rng)
+    labels = has_attributes(z)
+    found, skipped = {}, {}
+    for name in wanted:
+        column = classifier.names.index(name)
+        count = int(labels[:, column].sum())
+        if min(count, faces - count) < LEAST:
+            skipped[name] = (
+                f"{count} of {faces} generated faces have it and {faces - count} do not, expected "
+                f"at least {LEAST} of each"
+            )
+            if names is not None:
+                raise ValueError(f"attribute {name!r}: {skipped[name]}; judge more faces")
+            continue
+        vector = attribute_direction(z, labels[:, column])
+        shares = [
+            has_attributes(move(recipe, fresh, vector, torch.tensor([amount]))).float().mean(0)
+            for amount in (-reach, reach)
+        ]
+        found[name] = Direction(
+            vector=vector.tolist(),
+            accuracy=float(classifier.accuracy[column]),
+            baseline=float(classifier.baseline[column]),
+            share=count / faces,
+            effects={
+                other: (float(back), float(forth))
+                for other, back, forth in zip(classifier.names, *shares, strict=True)
+            },
+        )
+    return Directions(generator_hash(generator), reach, found, skipped)
