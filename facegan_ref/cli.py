@@ -9,6 +9,7 @@ import click
 
 from facegan_ref import __version__
 from facegan_ref.commands.course import check, demo, doctor, grade
+from facegan_ref.commands.morph import compare, directions, faces, grid, invert, morph, strip
 from facegan_ref.commands.sample import sample
 from facegan_ref.commands.train import train
 
@@ -19,7 +20,8 @@ def cli() -> None:
     """Train, sample and check face GANs."""
 
 
-for command in (train, sample, check, grade, demo, doctor):
+LATENT = (faces, morph, grid, compare, directions, strip, invert)
+for command in (train, sample, *LATENT, check, grade, demo, doctor):
     cli.add_command(command)
 
 

@@ -163,6 +163,25 @@ class Directions:
             raise ValueError(f"no direction {name!r}{why}; there are: {', '.join(self.found)}")
         return self.found[name]
 
+    def table(self) -> str:
+        """A line an attribute: the classifier's worth, and what moving the faces does."""
+        lines = [
+            f"{'attribute':22} {'classifier':>10} {'majority':>8} {'have it':>8} "
+            f"{f'at -{self.reach:g}':>7} {f'at +{self.reach:g}':>7}  changes most besides"
+        ]
+        for name, found in self.found.items():
+            back, forth = found.effects[name]
+            gains = {other: b - a for other, (a, b) in found.effects.items() if other != name}
+            most = sorted(gains, key=lambda other: -abs(gains[other]))[:3]
+            besides = ", ".join(f"{other} {100 * gains[other]:+.0f}" for other in most)
+            lines.append(
+                f"{name:22} {found.accuracy:>10.1%} {found.baseline:>8.1%} {found.share:>8.1%} "
+                f"{back:>7.0%} {forth:>7.0%}  {besides}"
+            )
+        return "\n".join(
+            lines + [f"{name:22} left out: {why}" for name, why in self.skipped.items()]
+        )
+
     def save(self, path: str | Path) -> None:
         """Write them as JSON."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import torch
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
-from facegan_ref.data.faces import from_tanh_range
+from facegan_ref.data.faces import from_tanh_range, to_tanh_range
 
 PADDING = 2  # pixels between the images of a grid
 BACKGROUND = 255
@@ -96,6 +97,117 @@ def save_gif(frames: Sequence[np.ndarray], path: str | Path, fps: float) -> None
     )
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(encoded.getvalue())
+
+
+def save_animation(frames: Sequence[np.ndarray], path: str | Path, fps: float) -> None:
+    """Write uint8 pictures `(H, W, 3)` as an endless film: `.gif`, or `.webp` with every pixel.
+
+    A GIF has 256 colours, chosen once for all frames; a WebP is lossless. Neither changes a frame's
+    brightness or contrast. Raises ValueError for another ending, and as `save_gif`.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".gif":
+        save_gif(frames, path, fps)
+        return
+    if path.suffix.lower() != ".webp":
+        raise ValueError(f"{path}: no kind of animation is called so, expected .gif or .webp")
+    if not fps > 0 or len({frame.shape for frame in frames}) != 1:
+        raise ValueError(
+            f"{len(frames)} frames at {fps} frames a second; expected at least one frame, all of "
+            "one size, and more than 0 frames a second"
+        )
+    images = [Image.fromarray(frame) for frame in frames]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images[0].save(
+        path,
+        save_all=True,
+        append_images=images[1:],
+        duration=round(1000 / fps),
+        loop=0,
+        lossless=True,
+        method=4,
+    )
+
+
+def there_and_back(frames: Sequence[np.ndarray], hold: int) -> list[np.ndarray]:
+    """The frames forth and back for an endless film, the first and the last shown `hold` times."""
+    first, *between, last = frames
+    return [first] * hold + between + [last] * hold + between[::-1]
+
+
+def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
+    """A picture `(H, W, 3)` with each pixel as a square of `scale`×`scale`."""
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def captioned_grid(
+    images: Tensor,
+    columns: int,
+    scale: int = 2,
+    captions: Sequence[str] = (),
+    rows: Sequence[str] = (),
+) -> np.ndarray:
+    """A grid as `image_grid` makes it, enlarged, with text.
+
+    Args:
+        images: `(N, 3, H, W)` in [-1, 1].
+        columns: images a row.
+        scale: side of the square that a pixel becomes.
+        captions: what stands under each image, N of them or none.
+        rows: what stands left of each row, one for each or none.
+
+    Raises:
+        ValueError: as `image_grid`, or the numbers of texts and images differ.
+    """
+    grid = enlarge(image_grid(images, columns), scale)
+    n_rows = math.ceil(len(images) / columns)
+    if len(captions) not in (0, len(images)) or len(rows) not in (0, n_rows):
+        raise ValueError(
+            f"{len(captions)} captions for {len(images)} images and {len(rows)} names for "
+            f"{n_rows} rows; expected one for each, or none"
+        )
+    font = ImageFont.load_default()
+    text_height = font.getbbox("Ag")[3] + 2
+    left = max((math.ceil(font.getlength(name)) for name in rows), default=0)
+    left += 4 if rows else 0
+    below = text_height if captions else 0
+    cell_height = (images.shape[2] + PADDING) * scale
+    cell_width = (images.shape[3] + PADDING) * scale
+    size = (left + grid.shape[1], n_rows * (cell_height + below) - PADDING * scale)
+    picture = Image.new("RGB", size, (BACKGROUND,) * 3)
+    draw = ImageDraw.Draw(picture)
+    for row in range(n_rows):
+        top = row * (cell_height + below)
+        part = grid[row * cell_height : (row + 1) * cell_height - PADDING * scale]
+        picture.paste(Image.fromarray(part), (left, top))
+        if rows:
+            draw.text((0, top + (len(part) - text_height) // 2), rows[row], fill=0, font=font)
+        for column, caption in enumerate(captions[row * columns : (row + 1) * columns]):
+            middle = left + column * cell_width + images.shape[3] * scale / 2
+            start = middle - font.getlength(caption) / 2
+            draw.text((start, top + len(part)), caption, fill=0, font=font)
+    return np.array(picture)
+
+
+def load_picture(path: str | Path, size: int) -> Tensor:
+    """Any picture file as `(3, size, size)` in [-1, 1]: upright, its middle square, resized.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no picture that Pillow reads, or only a part of one.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such picture")
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"{path}: not a whole picture ({error}). Give a JPEG or PNG file"
+        ) from error
+    square = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
+    return to_tanh_range(torch.from_numpy(np.array(square))).permute(2, 0, 1)
 
 
 def smooth(values: Sequence[float], window: int) -> np.ndarray:
