@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import warnings
+import zipfile
 from pathlib import Path
 
 import torch
 
-FORMAT = "facegan-checkpoint-1"
+FORMAT = "facegan-checkpoint-2"
+MOST_BYTES = 8 << 30  # a hundred times what the largest recipe needs
 
 
 class CheckpointError(ValueError):
@@ -29,6 +33,20 @@ def save_checkpoint(path: str | Path, state: dict) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
+    _flush_folder(path.parent)
+
+
+def keep_also_as(path: str | Path, other: str | Path) -> None:
+    """Give the checkpoint at `path` a second name, in one step; what was there is replaced."""
+    path, other = Path(path), Path(other)
+    other.parent.mkdir(parents=True, exist_ok=True)
+    beside = other.with_name(other.name + ".partial")
+    beside.unlink(missing_ok=True)
+    try:
+        os.link(path, beside)
+    except OSError:  # no hard links here, as on a mounted drive
+        shutil.copyfile(path, beside)
+    os.replace(beside, other)
 
 
 def load_checkpoint(path: str | Path) -> dict:
@@ -36,13 +54,14 @@ def load_checkpoint(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: there is no such file.
-        CheckpointError: the file is truncated, foreign or of another version.
+        CheckpointError: the file is truncated, foreign, too large or of another version.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
     with open(path, "rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of odd pickles before it refuses them
+        _require_size(path)
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as err:  # damaged bytes end in KeyError, IndexError, OSError and more
@@ -52,9 +71,41 @@ def load_checkpoint(path: str | Path) -> dict:
                 "another program; use an earlier checkpoint of the run"
             ) from err
     found = state.get("format") if isinstance(state, dict) else None
+    if isinstance(found, str) and found.startswith("facegan-checkpoint-") and found != FORMAT:
+        raise CheckpointError(
+            f'{path}: format is "{found}", expected "{FORMAT}": another version of the package '
+            "wrote it; use that version, or train anew"
+        )
     if found != FORMAT:
         raise CheckpointError(
             f'{path}: format is {found!r}, expected "{FORMAT}": the file was not written by '
-            "`facegan train` of this version"
+            "`facegan train`"
         )
     return state
+
+
+def _require_size(path: Path) -> None:
+    """CheckpointError when the file is, or says that it unpacks to, more than `MOST_BYTES`."""
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = max(size, sum(member.file_size for member in archive.infolist()))
+    except Exception:  # damaged bytes end in errors of many kinds; torch.load will name them
+        pass
+    if size > MOST_BYTES:
+        raise CheckpointError(
+            f"{path}: {size / 2**30:.1f} GiB, expected at most {MOST_BYTES / 2**30:.0f} GiB: this "
+            "is no checkpoint of this package"
+        )
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a renamed file's new name survive a power cut, where the system has a way to."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some mounted drives have none
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

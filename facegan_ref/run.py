@@ -1,34 +1,33 @@
-"""A run: one training with its folder, where metrics, previews and checkpoints are kept.
-
-runs/quick/
-    recipe.json      what is trained
-    metrics.jsonl    one line a step
-    samples/         a grid of the same 64 latents after each epoch
-    curves.png       losses and D's mean scores
-    progress.gif     the grids as a film
-    last.pt          the checkpoint to resume from
-"""
+"""A run: one training that keeps metrics, previews and checkpoints in its folder."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
+from typing import TextIO
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from facegan_ref.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from facegan_ref import distributed
+from facegan_ref.architectures import build_networks, show_in_tanh_range
+from facegan_ref.checkpoint import CheckpointError, load_checkpoint
 from facegan_ref.data.faces import FaceArray
+from facegan_ref.interrupt import StopRequest, TrainingStopped, stop_signals
 from facegan_ref.pictures import image_grid, load_png, save_curves, save_gif, save_png
+from facegan_ref.randomness import derive_seed
 from facegan_ref.recipes import Recipe
-from facegan_ref.sampling import sample
-from facegan_ref.training import Trainer, build_networks
+from facegan_ref.run_folder import LAST, RunFolder, rows_until
+from facegan_ref.sampling import draw_latent, sample
+from facegan_ref.tensorboard import Board
+from facegan_ref.training import Trainer
 
-CHECKPOINT = "last.pt"
 GRID_COLUMNS = 8
 GIF_FPS = 4
+SAMPLE_BATCH = 256
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -50,111 +49,199 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 class Run:
-    """Carries a trainer's results into its folder; each method is a callback of the trainer.
+    """Carries a trainer's results into its folder (`run_folder` says what lies there).
+
+    Of several processes that train together, only the first writes.
 
     Args:
         folder: where to write; made when missing.
         trainer: what is trained.
         checkpoint_every: steps between checkpoints, besides the one at each epoch's end.
+        keep: how many checkpoints to keep, the last one included.
+        measure: judges the sampler's images `(M, 3, S, S)` in [-1, 1] at each epoch's end, lower
+            is better, and has a `protocol` that says how; None for no best checkpoint.
+        quality_images: how many images it gets.
+        tensorboard: also write TensorBoard's event files (extra `[tensorboard]`).
     """
 
-    def __init__(self, folder: str | Path, trainer: Trainer, checkpoint_every: int = 500):
-        self.folder = Path(folder)
+    def __init__(
+        self,
+        folder: str | Path,
+        trainer: Trainer,
+        checkpoint_every: int = 500,
+        keep: int = 3,
+        measure=None,
+        quality_images: int = 1000,
+        tensorboard: bool = False,
+    ):
+        self.files = RunFolder(folder, keep)
+        self.folder = self.files.path
         self.trainer = trainer
         self.checkpoint_every = checkpoint_every
+        self.measure = measure
+        self.quality_images = quality_images
+        self.tensorboard = tensorboard
         self.history: list[dict] = []
+        self.best: dict | None = None
+        self._writes = distributed.rank() == 0
+
+    # ---- beginning and going on
 
     def start(self) -> None:
         """Write the recipe; refuses a folder that already holds a run (FileExistsError)."""
-        if (self.folder / CHECKPOINT).exists() or (self.folder / "metrics.jsonl").exists():
-            raise FileExistsError(
-                f"{self.folder}: already holds a run. Go on with it by --resume {self.folder}, "
-                "or choose another folder with --out"
-            )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._write_recipe()
-        self.preview()
-        # From now on the run can be resumed, even when it is stopped in its first minutes.
-        save_checkpoint(self.folder / CHECKPOINT, self.trainer.state_dict())
+        if self._writes:
+            self.files.create(self.trainer.recipe)
+            self.preview()
+            # From now on the run can be resumed, even when it is stopped in its first minutes.
+            self.files.save(self.state_dict())
 
-    def resume(self) -> None:
-        """Take up the run from its checkpoint; lines logged after it are dropped and made again."""
-        state = load_checkpoint(self.folder / CHECKPOINT)
+    def resume(self, checkpoint: str | Path | None = None) -> None:
+        """Take up the run from its last checkpoint, or from another one; later things are undone.
+
+        Raises:
+            FileNotFoundError, CheckpointError: as `load_checkpoint`, or a log does not belong.
+            ValueError: the trainer's images are not those of the run.
+        """
+        path = self.files.last if checkpoint is None else Path(checkpoint)
+        state = load_checkpoint(path)
         self.trainer.load_state_dict(state)
-        log = self.folder / "metrics.jsonl"
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-        kept = lines[: self.trainer.step]
-        try:
-            self.history = [json.loads(line) for line in kept]
-            steps = [row["step"] for row in self.history]
-        except (ValueError, KeyError, TypeError):
-            steps = []
-        if steps != list(range(1, self.trainer.step + 1)):
+        step = self.trainer.step
+        self.history = rows_until(self.files.metrics, step)
+        if [row["step"] for row in self.history] != list(range(1, step + 1)):
             raise CheckpointError(
-                f"{log}: does not hold the {self.trainer.step} steps of the checkpoint; "
+                f"{self.files.metrics}: does not hold the {step} steps of the checkpoint; "
                 "put back the log that belongs to it"
             )
-        beside = log.with_name(log.name + ".partial")
-        beside.write_text("".join(kept), encoding="utf-8")
-        os.replace(beside, log)
-        self._write_recipe()
+        if (
+            state["best"]
+            and state["best"]["step"] != step
+            and not self.files.holds_best(state["best"])
+        ):
+            state["best"] = None  # its file belongs to steps that are being undone
+        self.best = state["best"]
+        distributed.wait_for_all()
+        if self._writes:
+            self.files.return_to(path, state, self.trainer.steps_per_epoch)
+            self.files.write_recipe(self.trainer.recipe)
+        distributed.wait_for_all()
+
+    def state_dict(self) -> dict:
+        """The trainer's state, and what the run's best checkpoint is."""
+        return {**self.trainer.state_dict(), "best": self.best}
+
+    # ---- the training
 
     def train(self, quiet: bool = False) -> None:
-        """Train to the recipe's end with progress bar, log, previews and checkpoints."""
+        """Train to the recipe's end with progress bar, log, previews and checkpoints.
+
+        Raises:
+            TrainingStopped: SIGTERM or Ctrl-C came; the run is saved at the step it had reached.
+            TrainingDiverged: a loss or weight is not finite; the last checkpoint is from before.
+        """
         trainer = self.trainer
-        with (
-            open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as log,
-            tqdm(
-                total=trainer.total_steps,
-                initial=trainer.step,
-                desc=trainer.recipe.name,
-                unit="step",
-                disable=quiet,
-                mininterval=0.5,
-            ) as bar,
-        ):
-
-            def after_step(trainer: Trainer) -> None:
-                row = {"step": trainer.step, **trainer.metrics}
-                self.history.append(row)
-                log.write(json.dumps(row) + "\n")
-                bar.update()
-                bar.set_postfix_str(describe(trainer.metrics), refresh=False)
-                epoch_ends = trainer.step % trainer.steps_per_epoch == 0
-                if epoch_ends or trainer.step % self.checkpoint_every == 0:
-                    trainer.require_finite()
-                    if epoch_ends:
-                        self.preview()
-                    # Log and preview reach the disk first: what a checkpoint resumes from is there.
-                    log.flush()
-                    os.fsync(log.fileno())
-                    save_checkpoint(self.folder / CHECKPOINT, trainer.state_dict())
-
+        with contextlib.ExitStack() as stack:
+            request = stack.enter_context(stop_signals())
+            write = None
+            if self._writes:
+                log = stack.enter_context(open(self.files.metrics, "a", encoding="utf-8"))
+                bar = stack.enter_context(
+                    tqdm(
+                        total=trainer.total_steps,
+                        initial=trainer.step,
+                        unit="step",
+                        disable=quiet,
+                        mininterval=0.5,
+                    )
+                )
+                board = stack.enter_context(Board(self.folder, trainer.step, self.tensorboard))
+                write = self._writer(log, bar, board)
+            after_step = self._after_step(request, write)
             trainer.callbacks.append(after_step)
             try:
                 trainer.run()
             finally:
                 trainer.callbacks.remove(after_step)
-        self.finish()
+        if self._writes:
+            self.finish()
 
-    def _write_recipe(self) -> None:
-        recipe = json.dumps(self.trainer.recipe.to_dict(), indent=1)
-        (self.folder / "recipe.json").write_text(recipe + "\n", encoding="utf-8")
+    def _after_step(self, request: StopRequest, write):
+        """The trainer's callback: reads metrics and finds out what is due, in all processes."""
+
+        def after_step(trainer: Trainer) -> None:
+            epoch_ends = trainer.step % trainer.steps_per_epoch == 0
+            preview = epoch_ends or _is_due(trainer.step, trainer.recipe.preview_every)
+            save = epoch_ends or _is_due(trainer.step, self.checkpoint_every)
+            if not (preview or save or _is_due(trainer.step, trainer.read_every)):
+                return
+            rows = trainer.take_metrics()
+            stop = distributed.any_process(request.number is not None, trainer.device)
+            if save or stop:
+                trainer.require_finite()
+            if write is not None:
+                write(rows, epoch_ends, preview, save or stop)
+            if stop:
+                raise TrainingStopped(request.number, trainer.step)
+
+        return after_step
+
+    def _writer(self, log: TextIO, bar: tqdm, board: Board):
+        """Writes what is due after a step, in the process that writes."""
+        recipe = self.trainer.recipe
+
+        def write(rows: list[dict], epoch_ends: bool, preview: bool, save: bool) -> None:
+            self.history += rows
+            log.writelines(json.dumps(row) + "\n" for row in rows)
+            board.add(rows)
+            bar.update(len(rows))
+            bar.set_description_str(
+                f"{recipe.name} epoch {self.trainer.epoch}/{recipe.epochs}", refresh=False
+            )
+            bar.set_postfix_str(describe(rows[-1]), refresh=False)
+            if preview:
+                self.preview()
+            if epoch_ends and self.measure is not None:
+                self._measure_quality()
+            if save:
+                # What a checkpoint goes on from reaches the disk before it.
+                log.flush()
+                os.fsync(log.fileno())
+                self.files.save(self.state_dict())
+
+        return write
+
+    def _measure_quality(self) -> None:
+        step, recipe = self.trainer.step, self.trainer.recipe
+        rng = torch.Generator().manual_seed(derive_seed(self.trainer.seed, "quality", 0))
+        z = draw_latent(recipe, self.quality_images, rng)
+        value = self.measure(sample_many(self.trainer.sampler(), z.to(self.trainer.device)))
+        row = {"step": step, "quality": value, "protocol": self.measure.protocol}
+        with open(self.files.quality, "a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+            log.flush()
+            os.fsync(log.fileno())
+        if self.best is None or value < self.best["quality"]:
+            self.best = row
 
     def preview(self) -> None:
         """Write the grid of the run's fixed latents as they look now."""
-        trainer = self.trainer
-        images = sample(trainer.generator, trainer.fixed_z.to(trainer.device))
-        grid = image_grid(images, GRID_COLUMNS)
-        save_png(grid, self.folder / "samples" / f"epoch_{trainer.epoch:03d}.png")
+        path = self.files.preview_path(self.trainer.step, self.trainer.steps_per_epoch)
+        save_png(image_grid(self.trainer.preview(), GRID_COLUMNS), path)
 
     def finish(self) -> None:
-        """Draw the curves and the progress GIF of all epochs so far."""
+        """Draw the curves and the progress GIF of all previews so far."""
         if self.history:
             save_curves(self.history, self.folder / "curves.png")
-        paths = (self.folder / "samples").glob("epoch_*.png")
-        paths = sorted(paths, key=lambda path: (len(path.name), path.name))  # 999 before 1000
-        save_gif([load_png(path) for path in paths], self.folder / "progress.gif", GIF_FPS)
+        frames = [load_png(path) for path in self.files.previews()]
+        save_gif(frames, self.folder / "progress.gif", GIF_FPS)
+
+
+def _is_due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def sample_many(generator: nn.Module, z: Tensor) -> Tensor:
+    """Images for any number of latents `(N, z_dim)`, `(N, 3, S, S)` on the CPU."""
+    return torch.cat([sample(generator, part).cpu() for part in z.split(SAMPLE_BATCH)])
 
 
 def describe(metrics: dict[str, float]) -> str:
@@ -169,19 +256,21 @@ def describe(metrics: dict[str, float]) -> str:
 def load_generator(path: str | Path) -> tuple[nn.Module, Recipe]:
     """The generator of a checkpoint file or run folder, in evaluation mode on the CPU.
 
+    Its images are in [-1, 1]. Where the recipe averages the generator's weights, it is the average.
+
     Raises:
         FileNotFoundError, CheckpointError: as `load_checkpoint`.
     """
     path = Path(path)
-    path = path / CHECKPOINT if path.is_dir() else path
+    path = path / LAST if path.is_dir() else path
     state = load_checkpoint(path)
     try:
         recipe = Recipe.from_dict(state["recipe"])
         generator, _ = build_networks(recipe)
-        generator.load_state_dict(state["generator"])
+        generator.load_state_dict(state["ema" if recipe.ema_decay else "generator"])
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: holds no generator of its recipe: {error}") from error
-    return generator.eval(), recipe
+    return show_in_tanh_range(generator, recipe).eval(), recipe
 
 
 def open_faces(data: str | Path | None, recipe: Recipe, images: int) -> FaceArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -14,6 +16,7 @@ def discriminator_step(
     optimizer: Optimizer,
     real: Tensor,
     z: Tensor,
+    objective: Callable[[Tensor, Tensor], Tensor] = discriminator_loss,
 ) -> Tensor:
     """Update the discriminator once on a batch of real images and a batch of generated ones.
 
@@ -25,6 +28,7 @@ def discriminator_step(
         optimizer: holds the discriminator's parameters.
         real: `(N, *image_shape)` real images.
         z: `(M, z_dim)` latents.
+        objective: the loss, of D's logits for the real and for the generated batch.
 
     Returns:
         The loss before the update, a scalar tensor without a graph.
@@ -32,7 +36,7 @@ def discriminator_step(
     Source: Goodfellow et al. 2014, Algorithm 1, inner loop.
     """
     fake = generator(z).detach()
-    loss = discriminator_loss(discriminator(real), discriminator(fake))
+    loss = objective(discriminator(real), discriminator(fake))
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -44,6 +48,7 @@ def generator_step(
     discriminator: nn.Module,
     optimizer: Optimizer,
     z: Tensor,
+    objective: Callable[[Tensor], Tensor] = generator_loss,
 ) -> Tensor:
     """Update the generator once so that the discriminator takes its images for real.
 
@@ -55,13 +60,14 @@ def generator_step(
         discriminator: maps images to logits `(N,)`; its parameters are not changed.
         optimizer: holds the generator's parameters.
         z: `(N, z_dim)` latents.
+        objective: the loss, of D's logits for the generated batch.
 
     Returns:
-        The non-saturating loss before the update, a scalar tensor without a graph.
+        The loss before the update, a scalar tensor without a graph.
 
     Source: Goodfellow et al. 2014, Algorithm 1 with the loss of section 3.
     """
-    loss = generator_loss(discriminator(generator(z)))
+    loss = objective(discriminator(generator(z)))
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -10,85 +10,38 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from facegan_ref import distributed
+from facegan_ref.architectures import build_networks, show_in_tanh_range
 from facegan_ref.data.faces import FaceArray
-from facegan_ref.models import (
-    Discriminator,
-    Generator,
-    MLPDiscriminator,
-    MLPGenerator,
-    init_weights,
-)
+from facegan_ref.losses import OBJECTIVES
+from facegan_ref.randomness import derive_seed, seed_device
 from facegan_ref.recipes import Recipe
-from facegan_ref.sampling import sample_latent
+from facegan_ref.sampling import draw_latent, sample
+from facegan_ref.speed import CapturedUpdate, on_device
+from facegan_ref.stabilise import EMA, gradient_penalty, noise_sigma, r1_penalty
 from facegan_ref.steps import discriminator_step, generator_step
+from facegan_ref.views import DiscriminatorView, GeneratorView, frozen
 
+READ_EVERY = 25  # steps between looks at a CUDA device's metrics: each look waits for it
 FIXED_SAMPLES = 64  # latents kept for the preview grids
+METRICS = ("loss_d", "loss_g", "d_real", "d_fake", "acc_real", "acc_fake")
 ADVICE = (
-    "The last checkpoint is from before that: resume from it with a lower lr_g and lr_d, "
-    "or with precision fp32"
+    "Look at the last lines of metrics.jsonl: did D's scores run to 0 and 1, or did a loss grow? "
+    "The last checkpoint is from before that: resume from it with a lower lr_g and lr_d, or with "
+    "precision fp32"
 )
 
 
 class TrainingDiverged(RuntimeError):
-    """A loss became NaN or infinite; the run stopped before it could overwrite a checkpoint."""
-
-
-class Observed(nn.Module):
-    """A network run in the recipe's precision, which keeps what it answered.
-
-    The steps see an ordinary module; autocast covers the forward pass only, as torch advises, and
-    what comes out is float32.
-    """
-
-    def __init__(self, network: nn.Module, precision: str, device: torch.device):
-        super().__init__()
-        self.network = network
-        self.autocast = precision == "bf16"
-        self.device_type = device.type
-        self.outputs: list[Tensor] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(self.device_type, torch.bfloat16, enabled=self.autocast):
-            out = self.network(x).float()
-        self.outputs.append(out.detach())
-        return out
-
-    def take(self) -> list[Tensor]:
-        """The outputs since the last call, oldest first."""
-        taken, self.outputs = self.outputs, []
-        return taken
-
-
-@contextlib.contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Within this block the network's parameters get no gradients, which saves their backward."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    for p in parameters:
-        p.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for p in parameters:
-            p.requires_grad_(True)
-
-
-def build_networks(recipe: Recipe) -> tuple[nn.Module, nn.Module]:
-    """The recipe's generator and discriminator, initialised from torch's global RNG."""
-    if recipe.model == "mlp":
-        shape = (3, recipe.image_size, recipe.image_size)
-        return (
-            MLPGenerator(recipe.z_dim, 8 * recipe.ngf, shape),
-            MLPDiscriminator(shape, 8 * recipe.ndf),
-        )
-    generator = Generator(recipe.z_dim, recipe.ngf, 3, recipe.image_size)
-    discriminator = Discriminator(3, recipe.ndf, recipe.image_size)
-    return generator.apply(init_weights), discriminator.apply(init_weights)
+    """A loss or weight became NaN or infinite; no checkpoint was overwritten since."""
 
 
 def build_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
     """Adam for a network on its device, in one kernel where this torch has one."""
     parameters = list(network.parameters())
-    if parameters[0].device.type in ("cpu", "cuda"):
+    if parameters[0].device.type == "cuda":
+        return torch.optim.Adam(parameters, lr, betas, fused=True, capturable=True)
+    if parameters[0].device.type == "cpu":
         # torch before 2.4 has no fused Adam for the CPU and says so by RuntimeError.
         with contextlib.suppress(RuntimeError):
             return torch.optim.Adam(parameters, lr, betas, fused=True)
@@ -98,17 +51,22 @@ def build_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> tor
 class Trainer:
     """Trains a recipe's two networks on face images, step by step.
 
+    Everything random is a function of (seed, step), so that a training goes on after any step as
+    if it had not been interrupted.
+
     Args:
         recipe: what to train.
         faces: images of the recipe's size, at least one batch of them (ValueError otherwise).
         device: "cpu", "cuda" or "mps".
-        seed: fixes initial weights, latents and the order of the images.
+        seed: fixes initial weights, latents, noise and the order of the images.
         callbacks: called as `callback(trainer)` after each step.
+        capture: on CUDA, replay each step as one CUDA graph (`speed.CapturedUpdate`).
 
     Attributes:
         step: updates done so far; `epoch` is the number of whole passes done.
-        metrics: of the last step: `loss_d`, `loss_g`, `d_real` and `d_fake` (means of D(x) and
-            D(G(z))), `acc_real` and `acc_fake` (fractions that D got right), on that batch.
+        ema: the average of the generator, where the recipe has an `ema_decay`; else None.
+        metrics: those of the last step that was read, as `take_metrics` gives them; on CUDA every
+            25th step is.
     """
 
     def __init__(
@@ -118,37 +76,41 @@ class Trainer:
         device: torch.device | str = "cpu",
         seed: int = 0,
         callbacks: Sequence[Callable[[Trainer], None]] = (),
+        capture: bool = False,
     ):
-        if faces.image_size != recipe.image_size:
-            raise ValueError(
-                f"the images are {faces.image_size} pixels wide, but recipe {recipe.name} has "
-                f"image_size {recipe.image_size}: prepare the data at that size, or pass "
-                f"--image-size {faces.image_size}"
-            )
-        if faces.images.shape[1] != 3:
-            raise ValueError(
-                f"the images have {faces.images.shape[1]} channel, expected 3: red, green, blue"
-            )
-        if len(faces) < recipe.batch_size:
-            raise ValueError(
-                f"{len(faces)} images do not fill a batch of {recipe.batch_size}: "
-                "take more images or a smaller batch_size"
-            )
+        _require_fit(recipe, faces)
+        if capture and torch.device(device).type != "cuda":
+            raise ValueError(f"only steps on a CUDA device can be captured, the device is {device}")
         self.recipe, self.faces, self.seed = recipe, faces, seed
         self.device = torch.device(device)
         self.callbacks = list(callbacks)
+        self.data = faces.fingerprint
+        self._images = on_device(faces, self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             generator, discriminator = build_networks(recipe)
         place = {"device": self.device, "memory_format": torch.channels_last}
         self.generator, self.discriminator = generator.to(**place), discriminator.to(**place)
+        self.ema = EMA(self.generator, recipe.ema_decay) if recipe.ema_decay else None
         betas = (recipe.beta1, recipe.beta2)
         self.optimizer_g = build_adam(self.generator, recipe.lr_g, betas)
         self.optimizer_d = build_adam(self.discriminator, recipe.lr_d, betas)
-        self.rng = torch.Generator().manual_seed(seed)
-        self.fixed_z = sample_latent(FIXED_SAMPLES, recipe.z_dim, self.rng)
+        distributed.share_work(
+            (self.generator, self.discriminator), (self.optimizer_g, self.optimizer_d)
+        )
+        self._g = GeneratorView(self.generator, recipe.precision, self.device)
+        self._d = DiscriminatorView(
+            self.discriminator, recipe.precision, self.device, recipe.augment
+        )
+        self.objective = OBJECTIVES[recipe.loss]
+        rng = torch.Generator().manual_seed(derive_seed(seed, "preview", 0))
+        self.fixed_z = draw_latent(recipe, FIXED_SAMPLES, rng)
         self.step = 0
+        self._update = CapturedUpdate(self._play) if capture else self._play
+        self.read_every = READ_EVERY if self.device.type == "cuda" else 1
         self.metrics: dict[str, float] = {}
+        self._unread: list[Tensor] = []
+        self._rows: list[dict[str, float]] = []
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     @property
@@ -164,55 +126,155 @@ class Trainer:
     def epoch(self) -> int:
         return self.step // self.steps_per_epoch
 
-    def real_batch(self, step: int) -> Tensor:
-        """The real images of a step, `(B, 3, H, W)`: a function of (seed, step) alone."""
+    # What a step works on: functions of (seed, step) alone.
+
+    def batch_indices(self, step: int) -> Tensor:
+        """Which images a step takes, `(batch_size,)` int64, in all processes together."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
-            rng = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            rng = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
             self._order = (epoch, torch.randperm(len(self.faces), generator=rng))
         first = position * self.recipe.batch_size
-        chosen = self._order[1][first : first + self.recipe.batch_size]
-        return self.faces.batch(chosen, self.device)
+        return self._order[1][first : first + self.recipe.batch_size]
+
+    def real_batch(self, indices: Tensor) -> Tensor:
+        """The real images `indices` `(B,)`, `(B, 3, S, S)` in the range of the generator's."""
+        real = self._images.batch(indices, self.device)
+        return (real + 1) / 2 if self.recipe.output == "sigmoid" else real
+
+    def inputs(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What this process works on in a step.
+
+        Returns:
+            Indices of real images `(B,)`; latents `(updates, B, z_dim)`, one batch for each update
+            of D, the last one for G; the instance noise's standard deviation `()`.
+        """
+        recipe = self.recipe
+        rng = torch.Generator().manual_seed(derive_seed(self.seed, "latents", step))
+        batches = recipe.d_steps + recipe.fresh_latents
+        latents = torch.stack(
+            [
+                distributed.own_part(draw_latent(recipe, recipe.batch_size, rng))
+                for _ in range(batches)
+            ]
+        )
+        indices = distributed.own_part(self.batch_indices(step))
+        sigma = torch.tensor(noise_sigma(step, self.total_steps, recipe.sigma0))
+        to = {"device": self.device, "non_blocking": True}
+        return indices.to(self._images.images.device), latents.to(**to), sigma.to(**to)
+
+    # The loop.
 
     def run(self, until: int | None = None) -> None:
         """Train up to step `until` (the recipe's end when None); TrainingDiverged on a bad loss."""
-        generator = Observed(self.generator, self.recipe.precision, self.device)
-        discriminator = Observed(self.discriminator, self.recipe.precision, self.device)
-        for _ in range(self.step, self.total_steps if until is None else until):
-            real = self.real_batch(self.step)
-            n, z_dim = self.recipe.batch_size, self.recipe.z_dim
-            z = sample_latent(n, z_dim, self.rng, self.device)
-            loss_d = discriminator_step(generator, discriminator, self.optimizer_d, real, z)
-            answers = discriminator.take()
-            z = sample_latent(n, z_dim, self.rng, self.device)
-            with frozen(self.discriminator):
-                loss_g = generator_step(generator, discriminator, self.optimizer_g, z)
-            discriminator.take()
-            generator.take()
-            self.step += 1
-            self.metrics = self._measure(loss_d, loss_g, *answers)
-            for callback in self.callbacks:
-                callback(self)
+        cuda = self.device.type == "cuda"
+        with (
+            torch.random.fork_rng(devices=[self.device] if cuda else []),
+            torch.backends.cudnn.flags(deterministic=True) if cuda else contextlib.nullcontext(),
+        ):
+            for _ in range(self.step, self.total_steps if until is None else until):
+                self._unread.append(self.update())
+                self.step += 1
+                if self.step % self.read_every == 0:
+                    self._read_metrics()
+                for callback in self.callbacks:
+                    callback(self)
+            self._read_metrics()
 
-    def _measure(self, loss_d: Tensor, loss_g: Tensor, real: Tensor, fake: Tensor) -> dict:
-        values = torch.stack(
-            [
-                loss_d,
-                loss_g,
-                real.sigmoid().mean(),
-                fake.sigmoid().mean(),
-                (real > 0).float().mean(),
-                (fake < 0).float().mean(),
-            ]
-        ).tolist()
-        names = ("loss_d", "loss_g", "d_real", "d_fake", "acc_real", "acc_fake")
-        metrics = dict(zip(names, values, strict=True))
-        if not (math.isfinite(metrics["loss_d"]) and math.isfinite(metrics["loss_g"])):
-            raise TrainingDiverged(
-                f"step {self.step}: D's loss is {metrics['loss_d']}, G's {metrics['loss_g']}. "
-                + ADVICE
-            )
-        return metrics
+    def update(self) -> Tensor:
+        """One step: D's updates and then G's; METRICS as a tensor `(6,)` on the device."""
+        inputs = self.inputs(self.step)
+        seed_device(derive_seed(self.seed, "step", self.step), self.device)
+        return self._update(*inputs)
+
+    def _play(self, indices: Tensor, latents: Tensor, sigma: Tensor) -> Tensor:
+        recipe, g, d = self.recipe, self._g, self._d
+        real, batches = self.real_batch(indices), latents.unbind()
+        d.sigma = sigma if recipe.sigma0 else None
+        d.input_gradients = recipe.r1_gamma > 0
+        for number, z in enumerate(batches[: recipe.d_steps], start=1):
+            d.begin()
+            g.keep = number == recipe.d_steps and not recipe.fresh_latents
+            loss_d = discriminator_step(g, d, self.optimizer_d, real, z, self._loss_of_d)
+        d.input_gradients = g.keep = False
+        real_answers, fake_answers = d.answers
+        with frozen(self.discriminator):
+            d.begin()
+            objective = self._against(real) if self.objective.compares else self.objective.generator
+            loss_g = generator_step(g, d, self.optimizer_g, batches[-1], objective)
+        d.begin()
+        if self.ema is not None:
+            self.ema.update(self.generator)
+        return self._measure(loss_d, loss_g, real_answers, fake_answers)
+
+    def _loss_of_d(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        recipe, (real, fake) = self.recipe, self._d.seen
+        if recipe.smoothing:
+            loss = self.objective.discriminator(real_logits, fake_logits, recipe.smoothing)
+        else:
+            loss = self.objective.discriminator(real_logits, fake_logits)
+        if recipe.r1_gamma:
+            loss = loss + recipe.r1_gamma / 2 * r1_penalty(real_logits, real)
+        if recipe.gradient_penalty:
+            loss = loss + recipe.gradient_penalty * gradient_penalty(self._d.judge, real, fake)
+        return loss
+
+    def _against(self, real: Tensor) -> Callable[[Tensor], Tensor]:
+        """G's loss where generated images are compared with these real ones."""
+        with torch.no_grad():
+            real_logits = self._d(real)
+        return lambda fake_logits: self.objective.generator(real_logits, fake_logits)
+
+    def _measure(self, loss_d: Tensor, loss_g: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        boundary = self.objective.boundary
+        score = torch.sigmoid if self.objective.has_logits else torch.as_tensor
+        values = [
+            loss_d,
+            loss_g,
+            score(real).mean(),
+            score(fake).mean(),
+            (real > boundary).float().mean(),
+            (fake < boundary).float().mean(),
+        ]
+        return distributed.mean_over_processes(torch.stack(values))
+
+    def _read_metrics(self) -> None:
+        """Fetch the metrics of the steps since the last time; TrainingDiverged on a bad loss."""
+        if not self._unread:
+            return
+        values = torch.stack(self._unread).tolist()
+        first = self.step - len(values) + 1
+        self._unread.clear()
+        for step, row in enumerate(values, start=first):
+            loss_d, loss_g = row[:2]
+            if not (math.isfinite(loss_d) and math.isfinite(loss_g)):
+                raise TrainingDiverged(
+                    f"step {step}: D's loss is {loss_d}, G's {loss_g}. " + ADVICE
+                )
+            self._rows.append({"step": step, **dict(zip(METRICS, row, strict=True))})
+        self.metrics = self._rows[-1]
+
+    def take_metrics(self) -> list[dict[str, float]]:
+        """The metrics of the steps since the last call, oldest first; waits for the device.
+
+        Each has `step`, `loss_d`, `loss_g`, `d_real` and `d_fake` (D's mean scores of the real and
+        the generated batch before the update, in [0, 1] where the loss has logits), `acc_real` and
+        `acc_fake` (fractions that D got right).
+        """
+        self._read_metrics()
+        rows, self._rows = self._rows, []
+        return rows
+
+    # What comes out, and what a run needs to go on.
+
+    def sampler(self) -> nn.Module:
+        """The generator to sample from, its images in [-1, 1]: the average where there is one."""
+        network = self.generator if self.ema is None else self.ema.model
+        return show_in_tanh_range(network, self.recipe)
+
+    def preview(self) -> Tensor:
+        """What the sampler makes of the run's fixed latents, `(64, 3, S, S)` in [-1, 1]."""
+        return sample(self.sampler(), self.fixed_z.to(self.device))
 
     def require_finite(self) -> None:
         """TrainingDiverged when a weight is NaN or infinite, which no loss shows yet.
@@ -226,6 +288,15 @@ class Trainer:
                         f"step {self.step}: {name}'s {key} is not finite. " + ADVICE
                     )
 
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "optimizer_g": self.optimizer_g,
+            "optimizer_d": self.optimizer_d,
+        }
+        return parts if self.ema is None else {**parts, "ema": self.ema.model}
+
     def state_dict(self) -> dict:
         """All that a run needs to go on exactly from here."""
         return {
@@ -233,40 +304,61 @@ class Trainer:
             "seed": self.seed,
             "step": self.step,
             "images": len(self.faces),
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "optimizer_g": self.optimizer_g.state_dict(),
-            "optimizer_d": self.optimizer_d.state_dict(),
-            "rng": self.rng.get_state(),
-            "global_rng": torch.get_rng_state(),
+            "data": self.data,
             "fixed_z": self.fixed_z,
+            **{name: part.state_dict() for name, part in self._parts().items()},
         }
 
     def load_state_dict(self, state: dict) -> None:
         """Put back what `state_dict` gave; ValueError when it belongs to other data.
 
-        The learning rates are those of this trainer's recipe, which may differ from the state's.
+        The learning rates are those of this trainer's recipe and the kernels those of its device,
+        which may differ from the state's.
         """
-        if state["images"] != len(self.faces):
+        if (state["images"], state["data"]) != (len(self.faces), self.data):
             raise ValueError(
-                f"the run was trained on {state['images']} images, these are {len(self.faces)}: "
-                "resume with the same data"
+                f"the run was trained on {state['images']} images with fingerprint "
+                f"{state['data']}, these are {len(self.faces)} with {self.data}: resume with the "
+                "same data"
             )
-        self.seed, self.step = state["seed"], state["step"]
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.optimizer_g.load_state_dict(state["optimizer_g"])
-        self.optimizer_d.load_state_dict(state["optimizer_d"])
-        for optimizer, lr in (
-            (self.optimizer_g, self.recipe.lr_g),
-            (self.optimizer_d, self.recipe.lr_d),
-        ):
+        optimizers = (self.optimizer_g, self.optimizer_d)
+        own = [
+            {key: optimizer.param_groups[0][key] for key in ("lr", "fused", "capturable")}
+            for optimizer in optimizers
+        ]
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        for optimizer, settings in zip(optimizers, own, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = lr
+                group.update(settings)
+        self.seed, self.step, self.fixed_z = state["seed"], state["step"], state["fixed_z"]
+        self._unread.clear()
+        self._rows.clear()
         self._order = (-1, torch.empty(0))
-        self.rng.set_state(state["rng"])
-        torch.set_rng_state(state["global_rng"])
-        self.fixed_z = state["fixed_z"]
+
+
+def _require_fit(recipe: Recipe, faces: FaceArray) -> None:
+    """ValueError when the recipe can't be trained on these images."""
+    if faces.image_size != recipe.image_size:
+        raise ValueError(
+            f"the images are {faces.image_size} pixels wide, but recipe {recipe.name} has "
+            f"image_size {recipe.image_size}: prepare the data at that size, or pass "
+            f"--image-size {faces.image_size}"
+        )
+    if faces.images.shape[1] != 3:
+        raise ValueError(
+            f"the images have {faces.images.shape[1]} channel, expected 3: red, green, blue"
+        )
+    if len(faces) < recipe.batch_size:
+        raise ValueError(
+            f"{len(faces)} images do not fill a batch of {recipe.batch_size}: "
+            "take more images or a smaller batch_size"
+        )
+    if recipe.batch_size % distributed.world_size():
+        raise ValueError(
+            f"batch_size {recipe.batch_size} can't be shared evenly by "
+            f"{distributed.world_size()} processes"
+        )
 
 
 class Throughput:

@@ -77,7 +77,7 @@ def test_the_bytes_are_on_disk_before_the_name_is(path, monkeypatch):
         checkpoint.os, "replace", lambda a, b: (done.append("replace"), real_replace(a, b))
     )
     save_checkpoint(path, {"step": 8})
-    assert done == ["fsync", "replace"]
+    assert done == ["fsync", "replace", "fsync"]  # the last is the folder's: the name is safe too
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -142,7 +142,7 @@ def test_any_damage_ends_in_one_kind_of_error(path):
 def test_other_formats_are_refused_with_theirs(tmp_path):
     path = tmp_path / "last.pt"
     torch.save({"format": "facegan-checkpoint-0", "step": 3}, path)
-    assert_refused(path, "'facegan-checkpoint-0'", f'expected "{FORMAT}"')
+    assert_refused(path, '"facegan-checkpoint-0"', f'expected "{FORMAT}"', "another version")
     torch.save({"weight": torch.zeros(2)}, path)
     assert_refused(path, "format is None")
     torch.save([1, 2], path)

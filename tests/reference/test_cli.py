@@ -19,7 +19,7 @@ from facegan_ref.pictures import load_png
 
 DATA = ("--images", 35, "--device", "cpu")
 SIZES = ("--image-size", 16, "--z-dim", 8, "--ngf", 4, "--ndf", 4)
-TINY = (*DATA, *SIZES, "--batch-size", 8, "--epochs", 3, "--seed", 4)
+TINY = (*DATA, *SIZES, "--batch-size", 8, "--epochs", 3, "--seed", 4, "--quality-images", 0)
 
 
 def facegan(*arguments, cwd):
@@ -92,10 +92,10 @@ KILLED = """
 import os, sys
 from facegan_ref import cli, run, training
 kill_at = int(sys.argv.pop())
-run.Run.__init__.__defaults__ = (3,)
-real_batch = training.Trainer.real_batch
-training.Trainer.real_batch = lambda trainer, step: (
-    os._exit(9) if step == kill_at else real_batch(trainer, step)
+sys.argv += ["--checkpoint-every", "3"]
+inputs = training.Trainer.inputs
+training.Trainer.inputs = lambda trainer, step: (
+    os._exit(9) if step == kill_at else inputs(trainer, step)
 )
 cli.main()
 """
@@ -108,7 +108,9 @@ def test_a_killed_run_goes_on_in_a_new_process_as_if_nothing_had_been(run_folder
     assert load_checkpoint(folder / "last.pt")["step"] == 6  # epochs have four steps
     with open(folder / "metrics.jsonl", "a") as log:  # what a later kill would have left
         log.write('{"step": 99}\n{"ste')
-    result = facegan_process("train", "--resume", "tiny", *DATA, cwd=tmp_path)
+    result = facegan_process(
+        "train", "--resume", "tiny", *DATA, "--quality-images", 0, cwd=tmp_path
+    )
     assert result.returncode == 0, result.stderr
     for name in ("metrics.jsonl", "recipe.json", "curves.png", "progress.gif"):
         assert (folder / name).read_bytes() == (run_folder / name).read_bytes(), name
@@ -164,7 +166,7 @@ def test_a_resume_may_go_on_longer_but_not_change_the_networks(run_folder, tmp_p
     )
     assert_one_line(
         facegan("train", "--resume", run_folder, "--images", 30, cwd=tmp_path),
-        "trained on 35 images, these are 30",
+        "trained on 35 images",
     )
 
 
@@ -203,7 +205,7 @@ def sources(tmp_path_factory):
         ("train --data page.npy", ("page.npy: not a complete .npy array",)),
         ("train --data small.npy", ("8 pixels wide", "--image-size 8")),
         ("train --data small.npy --image-size 8", ("9 images do not fill a batch of 64",)),
-        ("train --recipe dcgna", ("no recipe 'dcgna'", "quick, laptop-mps")),
+        ("train --recipe dcgna", ("no recipe 'dcgna'", "quick, mlp-goodfellow")),
         ("train --image-size 48 --images 64", ("image_size is 48", "power of two")),
         ("train --ngf 0", ("ngf is 0",)),
         ("train --device gpu --images 64", ("no device is called 'gpu'",)),

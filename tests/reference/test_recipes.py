@@ -41,7 +41,7 @@ def test_a_recipe_survives_json(name):
 
 
 def test_an_unknown_recipe_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match=r"no recipe 'dcgna'; there are: quick, laptop-mps"):
+    with pytest.raises(ValueError, match=r"no recipe 'dcgna'; there are: quick, mlp-goodfellow"):
         get_recipe("dcgna")
 
 

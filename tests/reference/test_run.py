@@ -69,7 +69,6 @@ def flat(state, prefix=""):
 def assert_same_runs(a, b):
     assert bytes_of(a) == bytes_of(b)
     one, two = (flat(load_checkpoint(folder / "last.pt")) for folder in (a, b))
-    one.pop("/global_rng"), two.pop("/global_rng")  # of the process, which training never uses
     assert one == two
 
 
@@ -121,7 +120,7 @@ def test_a_run_fills_its_folder(new_run, drawn_curves):
     assert [row["step"] for row in lines] == list(range(1, 13)) and lines == run.history
     keys = {"step", "loss_d", "loss_g", "d_real", "d_fake", "acc_real", "acc_fake"}
     assert all(set(row) == keys and all(map(math.isfinite, row.values())) for row in lines)
-    assert lines[-1] == {"step": 12, **run.trainer.metrics}
+    assert lines[-1] == run.trainer.metrics
     for name in ("curves.png", "samples/epoch_003.png"):
         assert load_png(run.folder / name).ndim == 3
     with Image.open(run.folder / "progress.gif") as film:
@@ -251,7 +250,7 @@ def test_a_log_that_does_not_belong_is_refused_and_kept(new_run, damage):
     log = run.folder / "metrics.jsonl"
     log.write_text(damage(log.read_text()))
     before = log.read_bytes()
-    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: does not hold the 12 steps"):
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: .*put back the log"):
         new_run().resume()
     assert log.read_bytes() == before
 
