@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-MANIFEST_FORMAT = "facegan-faces-1"
+from facegan_ref.data.manifest import read_manifest, unpack_bits
 
 
 def to_tanh_range(x: Tensor) -> Tensor:
@@ -24,11 +23,6 @@ def to_tanh_range(x: Tensor) -> Tensor:
 def from_tanh_range(x: Tensor) -> Tensor:
     """Floats in [-1, 1] to bytes 0…255, rounded; what lies outside is clipped."""
     return ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
-def manifest_path(array_path: str | Path) -> Path:
-    """Where the manifest of an array file lies: `faces.npy` has `faces.json` beside it."""
-    return Path(array_path).with_suffix(".json")
 
 
 @dataclass(frozen=True)
@@ -62,6 +56,27 @@ def _npy_sha256(images: Tensor) -> str:
     return digest.hexdigest()
 
 
+def _annotations(path: Path, manifest: dict) -> dict[str, Attributes | Tensor | None]:
+    """Attributes, identities and split as a manifest holds them; absent ones are None."""
+    n = manifest["shape"][0]
+    attributes, identities, split = map(manifest.get, ("attributes", "identities", "split"))
+    try:
+        if attributes is not None:
+            names = tuple(attributes["names"])
+            values = torch.from_numpy(unpack_bits(attributes["bits"], (n, len(names))))
+            attributes = Attributes(names, values)
+        if identities is not None:
+            identities = torch.tensor(identities, dtype=torch.int64)
+        if split is not None:
+            split = torch.from_numpy(np.frombuffer(split.encode(), np.uint8) - ord("0"))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{path.with_suffix('.json')}: its attributes, identities or split are damaged "
+            f"({error}). Make it again with `python -m data_prep`"
+        ) from error
+    return {"attributes": attributes, "identities": identities, "split": split}
+
+
 class FaceArray(Dataset):
     """Images `(N, C, H, W)` uint8 that are handed out as float32 in [-1, 1].
 
@@ -69,6 +84,8 @@ class FaceArray(Dataset):
         images: uint8 tensor `(N, C, H, W)`, in any memory format.
         manifest: what is known about them (source, crop, names); may be empty.
         attributes: of the same images in the same order, or None when nothing is known.
+        identities: number of the person on each image, int64 `(N,)`, or None.
+        split: CelebA's official split, uint8 `(N,)`: 0 train, 1 valid, 2 test; or None.
     """
 
     def __init__(
@@ -76,20 +93,30 @@ class FaceArray(Dataset):
         images: Tensor,
         manifest: dict | None = None,
         attributes: Attributes | None = None,
+        identities: Tensor | None = None,
+        split: Tensor | None = None,
     ):
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(
                 f"images are {images.dtype} of shape {tuple(images.shape)}, "
                 "expected torch.uint8 of shape (N, C, H, W)"
             )
-        if attributes is not None and len(attributes.values) != len(images):
-            raise ValueError(
-                f"{len(images)} images have attributes for {len(attributes.values)}: "
-                "the two do not belong together"
-            )
+        known = {
+            "attributes": None if attributes is None else attributes.values,
+            "identities": identities,
+            "split": split,
+        }
+        for name, values in known.items():
+            if values is not None and len(values) != len(images):
+                raise ValueError(
+                    f"{len(images)} images have {name} for {len(values)}: "
+                    "the two do not belong together"
+                )
         self.images = images
         self.manifest = manifest or {}
         self.attributes = attributes
+        self.identities = identities
+        self.split = split
         self._fingerprint: str | None = None
 
     @property
@@ -131,33 +158,19 @@ class FaceArray(Dataset):
                 f"{path}: holds {array.dtype} of shape {array.shape}, expected uint8 of shape "
                 "(N, S, S, 3). Make it with `python -m data_prep`"
             )
-        manifest = cls._read_manifest(path, array.shape)
+        if path.stat().st_size != array.offset + array.nbytes:
+            raise ValueError(
+                f"{path}: {path.stat().st_size} bytes, expected {array.offset + array.nbytes} for "
+                f"its shape {array.shape}. Make it again with `python -m data_prep`"
+            )
+        manifest = read_manifest(path, array)
         # The bytes stay (N, H, W, C), which is channels-last memory under an (N, C, H, W) shape.
-        faces = cls(torch.from_numpy(array).permute(0, 3, 1, 2), manifest)
+        faces = cls(
+            torch.from_numpy(array).permute(0, 3, 1, 2), manifest, **_annotations(path, manifest)
+        )
         if manifest.get("array_sha256"):
             faces._fingerprint = str(manifest["array_sha256"])[:16]
         return faces
-
-    @staticmethod
-    def _read_manifest(path: Path, shape: tuple[int, ...]) -> dict:
-        beside = manifest_path(path)
-        if not beside.is_file():
-            raise FileNotFoundError(
-                f"{beside}: the manifest of {path.name} is missing. Copy it too, or make both "
-                "again with `python -m data_prep`"
-            )
-        try:
-            manifest = json.loads(beside.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{beside}: not readable as JSON ({error})") from error
-        if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
-            raise ValueError(f'{beside}: no manifest with "format": "{MANIFEST_FORMAT}"')
-        if manifest.get("shape") != list(shape):
-            raise ValueError(
-                f"{beside}: describes an array of shape {manifest.get('shape')}, but {path.name} "
-                f"has {list(shape)}: the two files do not belong together"
-            )
-        return manifest
 
     @property
     def image_size(self) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from facegan_ref.data.faces import FaceArray, from_tanh_range, manifest_path, to_tanh_range
+from facegan_ref.data.faces import FaceArray, from_tanh_range, to_tanh_range
+from facegan_ref.data.manifest import manifest_path
 
 
 @pytest.fixture

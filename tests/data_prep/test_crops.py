@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.crops import CROPS, Crop
+from data_prep.crops import CROPS, FACE_CROPS, Crop
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,11 @@ def test_boxes_lie_within_any_picture(crop, width, aspect):
 
 def test_a_crop_of_ones_own():
     assert Crop(178, 109, "the middle half").box(356, 436) == (109, 0, 218, 356)
+
+
+@pytest.mark.parametrize(
+    "width, height, box", [(100, 60, (0, 20, 60, 60)), (60, 101, (20, 0, 60, 60))]
+)
+def test_any_picture_has_a_centred_square(width, height, box):
+    assert FACE_CROPS["centre-square"].box(width, height) == box
+    assert FACE_CROPS["squeeze"].box(width, height) == (0, 0, height, width)
