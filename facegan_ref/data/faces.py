@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from facegan_ref.data.manifest import read_manifest, unpack_bits
+from facegan_ref.data.manifest import SPLITS, manifest_path, read_manifest, unpack_bits
 
 
 def to_tanh_range(x: Tensor) -> Tensor:
     """Bytes 0…255 to float32 in [-1, 1]: 0 becomes -1, 255 becomes 1."""
-    return x.float() / 127.5 - 1
+    return x.to(torch.float32, copy=True).div_(127.5).sub_(1)  # in place: a third of the memory
 
 
 def from_tanh_range(x: Tensor) -> Tensor:
@@ -69,9 +70,14 @@ def _annotations(path: Path, manifest: dict) -> dict[str, Attributes | Tensor | 
             identities = torch.tensor(identities, dtype=torch.int64)
         if split is not None:
             split = torch.from_numpy(np.frombuffer(split.encode(), np.uint8) - ord("0"))
+            if (split >= len(SPLITS)).any():
+                raise ValueError(f"the split has other digits than 0 to {len(SPLITS) - 1}")
+        for values in (identities, split):
+            if values is not None and values.shape != (n,):
+                raise ValueError(f"{len(values)} entries for {n} images")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f"{path.with_suffix('.json')}: its attributes, identities or split are damaged "
+            f"{manifest_path(path)}: its attributes, identities or split are damaged "
             f"({error}). Make it again with `python -m data_prep`"
         ) from error
     return {"attributes": attributes, "identities": identities, "split": split}
@@ -118,6 +124,7 @@ class FaceArray(Dataset):
         self.identities = identities
         self.split = split
         self._fingerprint: str | None = None
+        self._file: np.memmap | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -168,6 +175,7 @@ class FaceArray(Dataset):
         faces = cls(
             torch.from_numpy(array).permute(0, 3, 1, 2), manifest, **_annotations(path, manifest)
         )
+        faces._file = array
         if manifest.get("array_sha256"):
             faces._fingerprint = str(manifest["array_sha256"])[:16]
         return faces
@@ -185,5 +193,37 @@ class FaceArray(Dataset):
 
     def batch(self, indices: Tensor, device: torch.device | str = "cpu") -> Tensor:
         """The images `indices` `(B,)` as float32 `(B, C, H, W)` in [-1, 1] on `device`."""
-        chosen = self.images[indices.to(self.images.device)].to(device, non_blocking=True)
-        return to_tanh_range(chosen).contiguous(memory_format=torch.channels_last)
+        indices = indices.to(self.images.device)
+        if self._file is not None:
+            _ask_for(self._file, indices)
+        # A row of (N, H, W, C) is one run of bytes: gathering it is three times as fast.
+        rows = self.images.permute(0, 2, 3, 1)
+        if rows.is_contiguous():
+            chosen = rows.index_select(0, indices).permute(0, 3, 1, 2)
+        else:
+            chosen = self.images.index_select(0, indices)
+        chosen = to_tanh_range(chosen.to(device, non_blocking=True))
+        return chosen.contiguous(memory_format=torch.channels_last)
+
+    def to(self, device: torch.device | str) -> FaceArray:
+        """The same images with all that is known of them, their bytes on `device`."""
+        moved = FaceArray(
+            self.images.to(device), self.manifest, self.attributes, self.identities, self.split
+        )
+        moved._fingerprint = self._fingerprint
+        return moved
+
+
+def _ask_for(array: np.memmap, indices: Tensor) -> None:
+    """Have the system read these images of a mapped file now, all at once and nothing else.
+
+    Left to itself it reads one after the other when touched, and a long way around each: from a
+    file larger than memory that was 50 times the bytes and 20 times the time.
+    """
+    if not isinstance(array.base, mmap.mmap) or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    each = array.nbytes // len(array)
+    for index in indices.tolist():
+        begin = array.offset + index * each
+        page = begin - begin % mmap.PAGESIZE
+        array.base.madvise(mmap.MADV_WILLNEED, page, begin + each - page)

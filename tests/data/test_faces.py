@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import mmap
 
 import numpy as np
 import pytest
 import torch
 
-from facegan_ref.data.faces import FaceArray, from_tanh_range, to_tanh_range
-from facegan_ref.data.manifest import manifest_path
+from facegan_ref.data.faces import Attributes, FaceArray, from_tanh_range, to_tanh_range
+from facegan_ref.data.manifest import manifest_path, pack_bits, sample_sha256, unpack_bits
 
 
 @pytest.fixture
@@ -111,6 +112,166 @@ def test_other_images_have_another_fingerprint(pixels):
     changed[6, 2, 7, 7] ^= 1
     variants = (images, changed, images.flip(0), images[:6], images[:, :, :4])
     assert len({FaceArray(variant).fingerprint for variant in variants}) == len(variants)
+
+
+# ---- what is known of the images ------------------------------------------------------------
+
+
+def known(n=7):
+    values = np.arange(n * 3).reshape(n, 3) % 2 == 0
+    values[0] = (True, False, False)
+    return values, {
+        "attributes": {"names": ["a", "b", "c"], "bits": pack_bits(values)},
+        "identities": list(range(100, 100 + n)),
+        "split": "0012210"[:n],
+    }
+
+
+def test_attributes_identities_and_split_come_with_the_file(path, pixels):
+    values, entries = known()
+    write(path, pixels, format="facegan-faces-2", **entries)
+    faces = FaceArray.open(path)
+    assert faces.attributes.names == ("a", "b", "c")
+    assert torch.equal(faces.attributes.values, torch.from_numpy(values))
+    assert faces.identities.dtype == torch.int64
+    assert faces.identities.tolist() == [100, 101, 102, 103, 104, 105, 106]
+    assert faces.split.tolist() == [0, 0, 1, 2, 2, 1, 0]
+
+
+def test_what_is_not_known_is_none(path):
+    faces = FaceArray.open(path)
+    assert faces.attributes is None and faces.identities is None and faces.split is None
+
+
+@pytest.mark.parametrize(
+    "entry, value",
+    [
+        ("attributes", {"names": ["a", "b", "c"], "bits": "AA=="}),
+        ("attributes", {"names": ["a", "b", "c"], "bits": "no base64!"}),
+        ("attributes", {"names": ["a", "b", "c"]}),
+        ("attributes", "yes"),
+        ("identities", ["one"] * 7),
+        ("identities", [1, 2, 3]),
+        ("split", "001"),
+        ("split", 5),
+        ("split", "0012219"),
+    ],
+    ids=str,
+)
+def test_damaged_attributes_identities_or_split_are_named(path, pixels, entry, value):
+    write(path, pixels, format="facegan-faces-2", **{**known()[1], entry: value})
+    with pytest.raises(ValueError, match=rf"faces\.json: its .*{entry}.* damaged .*data_prep"):
+        FaceArray.open(path)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 13])
+def test_bits_are_packed_and_unpacked(bits):
+    values = np.random.default_rng(bits).random((5, bits)) < 0.5
+    assert np.array_equal(unpack_bits(pack_bits(values), values.shape), values)
+
+
+@pytest.mark.parametrize("name", ["attributes", "identities", "split"])
+def test_what_belongs_to_other_images_is_refused(pixels, name):
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    others = {
+        "attributes": Attributes(("a",), torch.zeros(6, 1, dtype=torch.bool)),
+        "identities": torch.arange(6),
+        "split": torch.zeros(6, dtype=torch.uint8),
+    }
+    with pytest.raises(ValueError, match=rf"7 images have {name} for 6: the two do not belong"):
+        FaceArray(images, **{name: others[name]})
+
+
+# ---- array and manifest belong together -----------------------------------------------------
+
+
+def test_a_manifest_of_as_many_other_images_is_refused(path, pixels):
+    write(path, pixels, format="facegan-faces-2", sample_sha256=sample_sha256(pixels))
+    FaceArray.open(path)
+    pixels[3, 0, 0, 0] ^= 1
+    np.save(path, pixels)
+    with pytest.raises(ValueError, match=r"faces\.json: describes other images than faces\.npy"):
+        FaceArray.open(path)
+
+
+def test_the_sample_spreads_over_a_large_array():
+    array = np.zeros((1000, 2, 2, 3), np.uint8)
+    before = sample_sha256(array)
+    changed = []
+    for index in (0, 999, *range(300, 340)):
+        array[index] = 1
+        changed.append(sample_sha256(array) != before)
+        array[index] = 0
+    assert changed[0] and changed[1] and sum(changed[2:]) >= 2
+
+
+def test_bytes_too_many_are_refused(path):
+    with open(path, "ab") as file:
+        file.write(b"more")
+    with pytest.raises(ValueError, match=r"faces\.npy: \d+ bytes, expected \d+ for its shape"):
+        FaceArray.open(path)
+
+
+# ---- speed ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["channels last", "channels first", "flipped"])
+def test_a_batch_is_the_same_from_every_layout(pixels, layout):
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    if layout != "channels last":
+        images = images.contiguous()
+    faces = FaceArray(images.flip(0).flip(0) if layout == "flipped" else images)
+    batch = faces.batch(torch.tensor([6, 2]))
+    assert torch.equal(batch, torch.stack([faces[6], faces[2]]))
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_batch_never_changes_the_images(pixels):
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    FaceArray(images).batch(torch.arange(7)).zero_()
+    assert images.any()
+    floats = torch.ones(3)
+    to_tanh_range(floats)
+    assert torch.equal(floats, torch.ones(3))
+
+
+def test_a_moved_array_keeps_what_is_known(path, pixels):
+    write(path, pixels, format="facegan-faces-2", array_sha256="f" * 64, **known()[1])
+    faces = FaceArray.open(path)
+    moved = faces.to("cpu")
+    assert torch.equal(moved.images, faces.images) and moved.manifest == faces.manifest
+    assert moved.fingerprint == "f" * 16
+    assert torch.equal(moved.attributes.values, faces.attributes.values)
+    assert torch.equal(moved.identities, faces.identities)
+    assert torch.equal(moved.split, faces.split)
+    indices = torch.tensor([4, 1])
+    assert torch.equal(moved.batch(indices), faces.batch(indices))
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="this system has no madvise")
+def test_a_batch_of_a_mapped_file_asks_for_its_images_and_no_others(tmp_path):
+    pixels = np.zeros((40, 64, 64, 3), np.uint8)
+    faces = FaceArray.open(write(tmp_path / "faces.npy", pixels))
+    asked = []
+
+    class Watched(np.memmap):
+        @property
+        def base(self):
+            return watched
+
+    class Map(mmap.mmap):
+        def madvise(self, option, start, length):
+            asked.append((option, start, length))
+            return super().madvise(option, start, length)
+
+    with open(tmp_path / "faces.npy", "rb") as file:
+        watched = Map(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    faces._file = faces._file.view(Watched)
+    faces.batch(torch.tensor([39, 0, 7]))
+    for index, (option, start, length) in zip((39, 0, 7), asked, strict=True):
+        begin = 128 + index * 12288
+        assert option == mmap.MADV_WILLNEED and start % mmap.PAGESIZE == 0
+        assert begin - mmap.PAGESIZE < start <= begin and start + length == begin + 12288
 
 
 # ---- refusals -------------------------------------------------------------------------------
