@@ -6,7 +6,6 @@ float32. Numbers from two extractors can't be compared: `describe()` says which 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 from pathlib import Path
@@ -79,12 +78,13 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 class FeatureNet(nn.Module):
-    """A small convolutional network; its features are the means of three of its layers.
+    """A small convolutional network; its features are means over three of its layers.
 
-    `(N, 3, 64, 64)` -> `(N, 272)`: 48 channels at 16×16 pixels, 96 at 8×8, 128 at 4×4.
+    `(N, 3, 64, 64)` -> `(N, 336)`: 48 channels at 16×16 pixels, 96 at 8×8, and 96 at 4×4, whose
+    upper and lower halves count apart: a face upside down is no face.
     """
 
-    dim = 48 + 96 + 128
+    dim = 48 + 96 + 2 * 96
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,16 +100,16 @@ class FeatureNet(nn.Module):
             [
                 nn.Sequential(block(3, 24, 2), block(24, 48, 2), block(48, 48, 1)),
                 nn.Sequential(block(48, 96, 2), block(96, 96, 1)),
-                block(96, 128, 2),
+                block(96, 96, 2),
             ]
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = []
-        for stage in self.stages:
-            x = stage(x)
-            pooled.append(x.mean(dim=(2, 3)))
-        return torch.cat(pooled, dim=1)
+        fine = self.stages[0](x)
+        middle = self.stages[1](fine)
+        coarse = self.stages[2](middle)
+        halves = coarse.mean(dim=3).unflatten(2, (2, 2)).mean(dim=3).flatten(1)
+        return torch.cat([fine.mean(dim=(2, 3)), middle.mean(dim=(2, 3)), halves], dim=1)
 
 
 class OfflineFeatures(Features):
@@ -120,18 +120,19 @@ class OfflineFeatures(Features):
 
     def __init__(self) -> None:
         # allow_pickle stays off: the file holds arrays and can hold no code.
+        self.version = sha256(ASSET)[:8]
         with np.load(ASSET, allow_pickle=False) as file:
-            arrays = {key: torch.from_numpy(file[key]) for key in file.files}
-        half = {key: value.float() for key, value in arrays.items()}
-        self.mean, self.std = half.pop("mean"), half.pop("std")
-        self.head = half.pop("head.weight"), half.pop("head.bias")
-        self.net = FeatureNet()
-        self.net.load_state_dict(half)
+            arrays = {key: torch.from_numpy(file[key]).float() for key in file.files}
+        self.mean, self.std = arrays.pop("mean"), arrays.pop("std")
+        self.head = arrays.pop("head.weight"), arrays.pop("head.bias")
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn, then replaced
+            self.net = FeatureNet()
+        self.net.load_state_dict(arrays)
         self.net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def describe(self) -> str:
         return (
-            f"offline (network of facegan_ref, weights {_asset_hash()}, trained on drawn faces and "
+            f"offline (network of facegan_ref, weights {self.version}, trained on drawn faces and "
             f"textures; images resized to {INPUT}×{INPUT}, bilinear, antialiased; means of three "
             f"layers, {self.dim} numbers; this is not FID and can only be compared with itself)"
         )
@@ -152,9 +153,9 @@ class OfflineFeatures(Features):
         return {name: s.argmax(dim=1) for name, s in zip(CATEGORIES, scores, strict=True)}
 
 
-@functools.cache
-def _asset_hash() -> str:
-    return hashlib.sha256(ASSET.read_bytes()).hexdigest()[:8]
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class PixelFeatures(Features):
@@ -232,8 +233,11 @@ class InceptionFeatures(Features):
                 "or use --features offline"
             ) from None
         path = inception_weights(weights)
-        # The library unpickles the file, which could run code: this refuses all but tensors.
-        torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            # The library unpickles the file, which could run code: this refuses all but tensors.
+            torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # damaged bytes end in KeyError, EOFError and more
+            raise ValueError(f"{path}: not a file of weights ({type(error).__name__})") from error
         self.version = torch_fidelity.__version__
         self.net = FeatureExtractorInceptionV3(
             "inception-v3-compat", [str(INCEPTION_DIM)], feature_extractor_weights_path=str(path)
@@ -279,7 +283,7 @@ def inception_weights(path: str | Path | None = None) -> Path:
                     f"({error}). Put {INCEPTION_URL} there by hand, or name the file in "
                     f"{INCEPTION_VARIABLE}, or use --features offline"
                 ) from None
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256(path)
     if not digest.startswith(INCEPTION_HASH):
         raise ValueError(
             f"{path}: SHA-256 begins with {digest[:8]}, expected {INCEPTION_HASH}: these are not "
