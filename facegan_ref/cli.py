@@ -9,8 +9,9 @@ import click
 
 from facegan_ref import __version__
 from facegan_ref.commands.course import check, demo, doctor, grade
+from facegan_ref.commands.directions import directions, strip
 from facegan_ref.commands.evaluate import evaluate
-from facegan_ref.commands.morph import compare, directions, faces, grid, invert, morph, strip
+from facegan_ref.commands.morph import compare, faces, grid, invert, morph
 from facegan_ref.commands.sample import sample
 from facegan_ref.commands.train import train
 
