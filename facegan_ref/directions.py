@@ -164,8 +164,9 @@ def find_directions(
         reach: how far the measured moves go either way, in standard deviations of the prior.
 
     Raises:
-        ValueError: a wanted attribute is unknown or has fewer than 25 generated faces of either
-            kind; one that was not asked for by name is noted in `skipped`.
+        ValueError: a wanted attribute is unknown, one that the classifier has not learnt, or one
+            with fewer than 25 generated faces of either kind. What was not asked for by name is
+            noted in `skipped`.
     """
     wanted = list(names) if names is not None else list(classifier.names)
     require_known(wanted, classifier.names)
@@ -181,13 +182,20 @@ def find_directions(
     for name in wanted:
         column = classifier.names.index(name)
         count = int(labels[:, column].sum())
-        if min(count, faces - count) < LEAST:
+        accuracy, baseline = float(classifier.accuracy[column]), float(classifier.baseline[column])
+        if accuracy <= baseline:
+            skipped[name] = (
+                f"the classifier gets {accuracy:.1%} of unseen pictures right, always giving the "
+                f"more frequent answer {baseline:.1%}; more pictures may help"
+            )
+        elif min(count, faces - count) < LEAST:
             skipped[name] = (
                 f"{count} of {faces} generated faces have it and {faces - count} do not, expected "
-                f"at least {LEAST} of each"
+                f"at least {LEAST} of each; judging more faces may help"
             )
+        if name in skipped:
             if names is not None:
-                raise ValueError(f"attribute {name!r}: {skipped[name]}; judge more faces")
+                raise ValueError(f"attribute {name!r}: {skipped[name]}")
             continue
         vector = attribute_direction(z, labels[:, column])
         shares = [
@@ -196,8 +204,8 @@ def find_directions(
         ]
         found[name] = Direction(
             vector=vector.tolist(),
-            accuracy=float(classifier.accuracy[column]),
-            baseline=float(classifier.baseline[column]),
+            accuracy=accuracy,
+            baseline=baseline,
             share=count / faces,
             effects={
                 other: (float(back), float(forth))

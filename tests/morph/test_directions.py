@@ -1,5 +1,6 @@
 """Attributes, their classifier, and directions, on faces that are drawn from known factors."""
 
+import copy
 import dataclasses
 import json
 import math
@@ -225,7 +226,9 @@ def test_attributes_that_no_generated_face_has_are_refused(renderer, classifier)
             return renderer(z - (z @ axis + 3)[:, None] * axis)
 
     arguments = (Clean(), RECIPE, classifier)
-    with pytest.raises(ValueError, match=r"'glasses': \d+ of 200 generated faces .* more faces"):
+    with pytest.raises(
+        ValueError, match=r"'glasses': \d+ of 200 generated faces .* more faces may help"
+    ):
         find_directions(*arguments, rng(), ["glasses"], faces=200)
     with pytest.raises(ValueError, match=r"'hat' is unknown"):
         find_directions(*arguments, rng(), ["hat"], faces=200)
@@ -234,6 +237,16 @@ def test_attributes_that_no_generated_face_has_are_refused(renderer, classifier)
     assert "glasses" in result.table() and "left out" in result.table()
     with pytest.raises(ValueError, match=r"no direction 'glasses' \(\d+ of 200 generated"):
         result["glasses"]
+
+
+def test_attributes_that_the_classifier_has_not_learnt_are_refused(renderer, classifier):
+    doubtful = copy.copy(classifier)
+    doubtful.accuracy = classifier.accuracy.clone()
+    doubtful.accuracy[0] = doubtful.baseline[0]
+    with pytest.raises(ValueError, match=r"'glasses': the classifier gets .*% of unseen"):
+        find_directions(renderer, RECIPE, doubtful, rng(), ["glasses"], faces=200)
+    result = find_directions(renderer, RECIPE, doubtful, rng(), faces=200)
+    assert list(result.skipped) == ["glasses"]
 
 
 # ---- the file -------------------------------------------------------------------------------
