@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import textwrap
 from collections import Counter
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from facegan_ref.data.faces import FaceArray
-from facegan_ref.data.manifest import SPLITS, manifest_path
+from facegan_ref.data.manifest import SPLITS, file_sha256, manifest_path
 
 SAME_PICTURE = 5.0  # grey levels between two images, on average; a JPEG saved again differs by 1–3
 _PART = 2048  # images that are read at once
@@ -164,17 +163,14 @@ def check_bytes(path: Path, manifest: dict) -> str:
     Raises:
         ValueError: they differ.
     """
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    if digest.hexdigest() != manifest.get("array_sha256"):
+    found = file_sha256(path)
+    if found != manifest.get("array_sha256"):
         raise ValueError(
             f"{path}: its bytes are not those that {manifest_path(path).name} describes (SHA-256 "
-            f"{digest.hexdigest()[:16]}…, expected {str(manifest.get('array_sha256'))[:16]}…): "
+            f"{found[:16]}…, expected {str(manifest.get('array_sha256'))[:16]}…): "
             "damaged, or of another set. Make it again with `python -m data_prep`"
         )
-    return f"every byte is as the manifest says, SHA-256 {digest.hexdigest()[:16]}…"
+    return f"every byte is as the manifest says, SHA-256 {found[:16]}…"
 
 
 def _scan(faces: FaceArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

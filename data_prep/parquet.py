@@ -48,7 +48,7 @@ class ParquetChunk:
     def read(self) -> Iterator[tuple[int, bytes | BadPicture]]:
         pyarrow, parquet = _pyarrow()
         places = iter(self.places)
-        with parquet.ParquetFile(self.path) as file:
+        with parquet.ParquetFile(self.path, page_checksum_verification=True) as file:
             try:
                 for batch in file.iter_batches(CHUNK, [self.row_group], columns=[self.column]):
                     for cell in batch.column(0).to_pylist():
@@ -111,7 +111,9 @@ def list_parquet(paths: list[Path], source: Path, by_file_name: bool) -> Listing
     chunks, row = [], 0
     for path, group, column, rows in groups:
         if rows:
-            chunks.append(ParquetChunk(path, group, column, tuple(places[row : row + rows])))
+            chunks.append(
+                ParquetChunk(path, group, column, tuple(places[row : row + rows].tolist()))
+            )
         row += rows
     return Listing(
         [named[row][0] for row in ranks],
@@ -173,6 +175,8 @@ def _merge(columns: list[dict[str, np.ndarray]], ranks: list[int]) -> Annotation
     whole = {name: np.concatenate([one[name] for one in columns])[ranks] for name in shared}
     names = tuple(n.removeprefix("attribute ") for n in shared if n.startswith("attribute "))
     values = np.stack([whole[f"attribute {name}"] for name in names], 1) if names else None
+    if len(np.unique(whole.get("split", 0))) < 2:  # all are called "train" where there is no split
+        whole.pop("split", None)
     if not whole:
         return None
     return Annotations(names, values, whole.get("identity"), whole.get("split"), ("columns",))

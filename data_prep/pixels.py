@@ -118,7 +118,9 @@ def crop_picture(encoded: bytes, crop: Crop | AnyCrop) -> np.ndarray:
     if reason:
         raise BadPicture(reason)
     top, left, box_height, box_width = crop.box(width, height)
-    return pixels[top : top + box_height, left : left + box_width]
+    cropped = pixels[top : top + box_height, left : left + box_width]
+    # A view would hold the whole of a panorama in memory.
+    return cropped if cropped.size * 2 > pixels.size else cropped.copy()
 
 
 def resize(pictures: Sequence[np.ndarray], size: int) -> np.ndarray:

@@ -7,32 +7,25 @@ workers nor an interruption changes a byte.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import multiprocessing.context
 import os
-import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from data_prep.annotations import Annotations, read_annotations
-from data_prep.crops import CROPS, FACE_CROPS, AnyCrop, Crop
+from data_prep.crops import CROPS, FACE_CROPS
 from data_prep.errors import SourceError
-from data_prep.journal import Done, Journal
+from data_prep.journal import Journal
 from data_prep.parquet import list_parquet
-from data_prep.pixels import RESIZE, BadPicture, crop_picture, decoder_name, resize
-from data_prep.sources import Chunk, Listing, is_picture, list_folder, list_zip, walk
+from data_prep.pixels import RESIZE, decoder_name
+from data_prep.sources import Listing, is_picture, list_folder, list_zip, walk
+from data_prep.workers import Job, available_cores, process_context, results
 from facegan_ref.data.manifest import (
     MANIFEST_FORMAT,
     SPLITS,
+    file_sha256,
     manifest_path,
     pack_bits,
     sample_sha256,
@@ -44,100 +37,6 @@ TERMS = {
     "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
     "faces": "as the pictures' owners say",
 }
-BATCH = 16  # pictures resized at once
-BATCH_PIXELS = 4_000_000  # ... and at most so many pixels of them
-_IN_PROCESS = 4  # chunks; fewer are done before worker processes have started
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs to know besides its chunk."""
-
-    partial: str
-    crop: Crop | AnyCrop
-    size: int
-
-
-def work(job: Job, index: int, chunk: Chunk) -> Done:
-    """Prepare a chunk's pictures and write them to their places in the partial array."""
-    array = np.lib.format.open_memmap(job.partial, mode="r+")
-    digests, rejected = {}, {}
-    group: list[tuple[int, np.ndarray]] = []
-
-    def write() -> None:
-        if group:
-            places, pictures = zip(*group, strict=True)
-            array[list(places)] = resize(pictures, job.size)
-            group.clear()
-
-    for place, encoded in chunk.read():
-        try:
-            if isinstance(encoded, BadPicture):
-                raise encoded
-            digests[place] = hashlib.sha256(encoded).hexdigest()
-            picture = crop_picture(encoded, job.crop)
-        except BadPicture as error:
-            rejected[place] = str(error).splitlines()[0]
-            continue
-        same_size = bool(group) and group[0][1].shape == picture.shape
-        full = len(group) == BATCH or (len(group) + 1) * picture.size > 3 * BATCH_PIXELS
-        if not same_size or full:
-            write()
-        group.append((place, picture))
-    write()
-    return Done(index, digests, rejected)
-
-
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-    # A worker whose parent was killed would wait for work for ever.
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    """How worker processes start: by fork, seconds faster than afresh, where that is safe."""
-    if sys.platform == "linux" and threading.active_count() == 1:
-        return multiprocessing.get_context("fork")
-    return multiprocessing.get_context("spawn")
-
-
-def _results(
-    job: Job,
-    todo: list[tuple[int, Chunk]],
-    workers: int,
-    context: multiprocessing.context.BaseContext,
-) -> Iterator[Done]:
-    """The chunks' results in whatever order they come; a few chunks a worker are under way."""
-    if workers == 1 or len(todo) < _IN_PROCESS:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            for index, chunk in todo:
-                yield work(job, index, chunk)
-        finally:
-            torch.set_num_threads(threads)
-        return
-    pool = ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker)
-    try:
-        running: set[Future[Done]] = set()
-        waiting = iter(todo)
-        while True:
-            for index, chunk in waiting:
-                running.add(pool.submit(work, job, index, chunk))
-                if len(running) >= 2 * workers:
-                    break
-            if not running:
-                return
-            ready, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in ready)
-    except BrokenProcessPool as error:
-        raise OSError(
-            "a worker process was killed, likely for want of memory: run the same command again to "
-            "go on, with fewer --workers"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def list_source(source: Path, kind: str) -> tuple[Path, Listing]:
@@ -156,7 +55,9 @@ def list_source(source: Path, kind: str) -> tuple[Path, Listing]:
             tables = [source / path for path in paths if path.endswith(".parquet")]
             zips = [source / path for path in paths if path.endswith(".zip")]
             if tables:
-                return source, list_parquet(tables, source, by_file_name)
+                listing = list_parquet(tables, source, by_file_name)
+                listing.others = sorted(p for p in paths if not p.endswith(".parquet"))
+                return source, listing
             if len(zips) == 1:
                 return zips[0], list_zip(zips[0], by_file_name)
         return source, list_folder(source, paths, by_file_name)
@@ -165,15 +66,6 @@ def list_source(source: Path, kind: str) -> tuple[Path, Listing]:
     if source.suffix == ".parquet":
         return source, list_parquet([source], source, by_file_name)
     return source, list_zip(source, by_file_name)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def prepare(
@@ -276,7 +168,7 @@ def _fill(
     todo = [(i, chunk) for i, chunk in enumerate(listing.chunks) if i not in done]
     resumed = sum(len(listing.chunks[i]) for i in done)
     workers = workers or available_cores()
-    context = _context()  # before the progress bar starts a thread
+    context = process_context()  # before the progress bar starts a thread
     with tqdm(
         total=len(listing.names),
         initial=resumed,
@@ -284,20 +176,13 @@ def _fill(
         unit=" images",
         disable=not progress,
     ) as bar:
-        for result in _results(job, todo, workers, context):
+        for result in results(job, todo, workers, context):
             journal.add(result)
             bar.update(len(listing.chunks[result.chunk]))
             left_out = sum(len(entry.rejected) for entry in journal.done)
             if left_out:
                 bar.set_postfix_str(f"{left_out} left out", refresh=False)
     journal.flush()
-
-
-def available_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _without(partial: Path, kept: np.ndarray, count: int) -> Path:

@@ -22,6 +22,15 @@ def manifest_path(array_path: str | Path) -> Path:
     return Path(array_path).with_suffix(".json")
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def sample_sha256(array: np.ndarray) -> str:
     """SHA-256 of 64 images spread over an array `(N, H, W, C)`: quick to compare at opening."""
     digest = hashlib.sha256()

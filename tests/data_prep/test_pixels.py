@@ -223,3 +223,9 @@ def test_pictures_that_are_not_of_the_aligned_set_are_refused_for_its_crops(size
 def test_scaled_copies_of_the_aligned_set_are_taken(width, height):
     data = encode(Image.new("RGB", (width, height)))
     assert crop_picture(data, CROPS["centre-178"]).shape[:2] == (width, width)
+
+
+def test_a_small_part_of_a_large_picture_does_not_hold_the_whole():
+    data = encode(Image.new("RGB", (5000, 50)))
+    square = crop_picture(data, FACE_CROPS["centre-square"])
+    assert square.shape == (50, 50, 3) and square.base is None

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from data_prep import journal, pixels
-from data_prep import prepare as engine
+from data_prep import workers as engine
 from data_prep.__main__ import main, run
 from data_prep.journal import Journal
 from data_prep.prepare import prepare
