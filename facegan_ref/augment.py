@@ -33,11 +33,12 @@ def change_colour(images: Tensor, generator: torch.Generator | None) -> Tensor:
 def translate(images: Tensor, generator: torch.Generator | None) -> Tensor:
     """Shift by up to an eighth of the side each way; what comes in from outside is 0."""
     n, _, height, width = images.shape
-    reach = torch.tensor([[height], [width]], device=images.device) * TRANSLATION
-    shift = torch.rand(2, n, device=images.device, generator=generator)
-    shift = ((2 * shift - 1) * reach).round().long()[:, :, None]
-    rows = torch.arange(height, device=images.device) + shift[0]
-    columns = torch.arange(width, device=images.device) + shift[1]
+    place = torch.rand(2, n, 1, device=images.device, generator=generator)
+    reach_down, reach_right = int(height * TRANSLATION), int(width * TRANSLATION)
+    down = (place[0] * (2 * reach_down + 1)).long() - reach_down
+    right = (place[1] * (2 * reach_right + 1)).long() - reach_right
+    rows = torch.arange(height, device=images.device) - down
+    columns = torch.arange(width, device=images.device) - right
     inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
         :, None
     ]
@@ -50,9 +51,9 @@ def translate(images: Tensor, generator: torch.Generator | None) -> Tensor:
 def cut_out(images: Tensor, generator: torch.Generator | None) -> Tensor:
     """Set a square of half the side to 0, at a random place that may reach over the edge."""
     n, _, height, width = images.shape
-    centre = torch.rand(2, n, 1, device=images.device, generator=generator)
-    rows = torch.arange(height, device=images.device) - (centre[0] * height).floor()
-    columns = torch.arange(width, device=images.device) - (centre[1] * width).floor()
+    place = torch.rand(2, n, 1, device=images.device, generator=generator)
+    rows = torch.arange(height, device=images.device) - (place[0] * (height + 1)).long()
+    columns = torch.arange(width, device=images.device) - (place[1] * (width + 1)).long()
     half_height, half_width = height * CUTOUT / 2, width * CUTOUT / 2
     hole = (
         ((rows >= -half_height) & (rows < half_height))[:, :, None]

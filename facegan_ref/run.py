@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 from pathlib import Path
 from typing import TextIO
 
@@ -180,7 +181,7 @@ class Run:
             if write is not None:
                 write(rows, epoch_ends, preview, save or stop)
             if stop:
-                raise TrainingStopped(request.number, trainer.step)
+                raise TrainingStopped(request.number or signal.SIGTERM, trainer.step)
 
         return after_step
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from facegan_ref import distributed
 from facegan_ref.augment import diff_augment
+from facegan_ref.products import SmallMapsAsProducts
 from facegan_ref.stabilise import add_instance_noise
 
 
@@ -44,8 +45,11 @@ class View(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # Inside a captured step a cache of cast weights would outlive the weights.
-        with torch.autocast(
-            self.device_type, torch.bfloat16, enabled=self.autocast, cache_enabled=False
+        with (
+            SmallMapsAsProducts() if self.device_type == "cpu" else contextlib.nullcontext(),
+            torch.autocast(
+                self.device_type, torch.bfloat16, enabled=self.autocast, cache_enabled=False
+            ),
         ):
             return self.network(x).float()
 

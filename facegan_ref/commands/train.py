@@ -131,6 +131,7 @@ def train(
         recipe, seed, folder, checkpoint = _saved(resume, recipe_name, out, seed, changes)
     tune_memory()
     device = distributed.join_torchrun(choose_device(device))
+    speaks = distributed.rank() == 0
     try:
         faces = open_faces(data, recipe, images)
         trainer = Trainer(recipe, faces, device, seed or 0, capture=capture)
@@ -157,7 +158,7 @@ def train(
         raise SystemExit(128 + stop.number) from None
     finally:
         distributed.leave()
-    if distributed.rank() == 0:
+    if speaks:
         click.echo(f"{throughput} on {trainer.device}; grids, curves and GIF in {run.folder}")
 
 

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from facegan_ref import losses
 from facegan_ref.losses import discriminator_loss, generator_loss, generator_loss_minimax
 
 LOGITS = [0.0, 0.5, -3.0, 10.0, -10.0, 200.0, -200.0]
@@ -84,3 +85,76 @@ def test_batches_of_different_sizes_weigh_the_same():
 
 def test_double_precision_stays():
     assert generator_loss(torch.zeros(2, dtype=torch.float64)).dtype == torch.float64
+
+
+# ---- the other games ------------------------------------------------------------------------
+
+REAL, FAKE = torch.tensor([1.5, -0.25, 3.0]), torch.tensor([-2.0, 0.5, 0.75])
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def pairs():
+    return zip(REAL.tolist(), FAKE.tolist(), strict=True)
+
+
+def test_smoothing_is_one_sided():
+    for smoothing in (0.1, 0.3):
+        expected = mean(
+            -(1 - smoothing) * log_sigmoid(r) - smoothing * log_sigmoid(-r) for r, _ in pairs()
+        ) - mean(log_sigmoid(-f) for _, f in pairs())
+        value = discriminator_loss(REAL, FAKE, smoothing)
+        assert value.item() == pytest.approx(expected, rel=1e-6)
+    assert discriminator_loss(REAL, FAKE, 0.0) == discriminator_loss(REAL, FAKE)
+    labels = losses.smooth_real_labels(REAL[:, None], 0.1)
+    assert labels.shape == (3, 1) and labels.unique().tolist() == pytest.approx([0.9])
+
+
+def test_the_best_answer_to_smoothed_labels():
+    """Against a perfect generator D* = (1 - s) / 2, and the loss there is 1.3763 for s = 0.1."""
+    logit = torch.zeros(1, requires_grad=True)
+    for _ in range(200):
+        (gradient,) = torch.autograd.grad(discriminator_loss(logit, logit, 0.1), logit)
+        logit = (logit - gradient).detach().requires_grad_()
+    assert logit.sigmoid().item() == pytest.approx(0.45, abs=1e-4)
+    assert discriminator_loss(logit, logit, 0.1).item() == pytest.approx(1.3763, abs=1e-4)
+
+
+CLOSED_FORMS = {
+    losses.least_squares_discriminator_loss: mean(((r - 1) ** 2 + f**2) / 2 for r, f in pairs()),
+    losses.hinge_discriminator_loss: mean(max(0, 1 - r) + max(0, 1 + f) for r, f in pairs()),
+    losses.wasserstein_discriminator_loss: mean(f - r for r, f in pairs()),
+    losses.relativistic_discriminator_loss: mean(-log_sigmoid(r - f) for r, f in pairs()),
+    losses.relativistic_generator_loss: mean(-log_sigmoid(f - r) for r, f in pairs()),
+}
+
+
+@pytest.mark.parametrize("loss", CLOSED_FORMS, ids=lambda loss: loss.__name__)
+def test_losses_of_two_batches_have_their_closed_form(loss):
+    assert loss(REAL, FAKE).item() == pytest.approx(CLOSED_FORMS[loss], rel=1e-6)
+    assert loss(REAL[:, None], FAKE[:, None]).item() == pytest.approx(CLOSED_FORMS[loss], rel=1e-6)
+    assert math.isfinite(loss(200 * REAL, 200 * FAKE).item())
+
+
+def test_generator_losses_have_their_closed_form():
+    fakes = FAKE.tolist()
+    value = losses.least_squares_generator_loss(FAKE).item()
+    assert value == pytest.approx(mean((f - 1) ** 2 / 2 for f in fakes))
+    assert losses.hinge_generator_loss(FAKE).item() == pytest.approx(-mean(fakes))
+    assert losses.wasserstein_generator_loss(FAKE).item() == pytest.approx(-mean(fakes))
+
+
+@pytest.mark.parametrize("name", losses.OBJECTIVES)
+def test_each_player_gains_where_it_should(name):
+    """D's loss falls with real outputs and grows with fake ones; G's falls with fake ones."""
+    game = losses.OBJECTIVES[name]
+    # Where least squares, too, wants real outputs higher and fake ones lower.
+    real, fake = (torch.tensor([0.4, 0.3], requires_grad=True) for _ in range(2))
+    by_real, by_fake = torch.autograd.grad(game.discriminator(real, fake), (real, fake))
+    assert (by_real < 0).all() and (by_fake > 0).all()
+    loss = game.generator(real, fake) if game.compares else game.generator(fake)
+    (by_fake,) = torch.autograd.grad(loss, fake)
+    assert (by_fake < 0).all()

@@ -1,0 +1,177 @@
+"""SIGTERM and Ctrl-C save and leave; checkpoints that are kept, the best one, and going back."""
+
+import os
+import signal
+import threading
+
+import pytest
+import torch
+from exact import assert_same
+from killed import Darkness
+
+from facegan_ref.checkpoint import CheckpointError, load_checkpoint
+from facegan_ref.data.faces import FaceArray
+from facegan_ref.interrupt import TrainingStopped, stop_signals
+from facegan_ref.run import Run
+from facegan_ref.training import Trainer, TrainingDiverged
+
+
+@pytest.fixture
+def new_run(tmp_path, tiny_recipe, tiny_images):
+    def make(name="run", epochs=3, **options):
+        trainer = Trainer(tiny_recipe.override(epochs=epochs), FaceArray(tiny_images), seed=2)
+        return Run(tmp_path / name, trainer, **options)
+
+    return make
+
+
+def at_step(step, action):
+    return lambda trainer: action() if trainer.step == step else None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_leaves_and_the_run_goes_on_exactly(new_run, number):
+    straight = new_run("straight")
+    straight.start()
+    straight.train(quiet=True)
+    run = new_run()
+    run.start()
+    run.trainer.callbacks.append(at_step(6, lambda: os.kill(os.getpid(), number)))
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with pytest.raises(TrainingStopped, match=rf"{number.name} after step 6; saved") as stopped:
+        run.train(quiet=True)
+    assert stopped.value.number == number
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
+    assert load_checkpoint(run.folder / "last.pt")["step"] == 6
+    again = new_run()
+    again.resume()
+    again.train(quiet=True)
+    assert_same(again.state_dict(), straight.state_dict())
+    one, two = (r.folder / "metrics.jsonl" for r in (again, straight))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_second_ctrl_c_is_obeyed_at_once():
+    with pytest.raises(KeyboardInterrupt), stop_signals() as request:
+        signal.raise_signal(signal.SIGINT)
+        assert request.number == signal.SIGINT
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_run_in_a_thread_leaves_signals_alone(new_run):
+    run = new_run()
+    run.start()
+    thread = threading.Thread(target=run.train, args=(True,))
+    thread.start()
+    thread.join()
+    assert load_checkpoint(run.folder / "last.pt")["step"] == 12
+
+
+def names(folder):
+    return sorted(path.name for path in (folder / "checkpoints").glob("*"))
+
+
+@pytest.mark.parametrize("keep, kept", [(1, []), (2, [8]), (3, [4, 8]), (9, [0, 4, 8])])
+def test_the_last_k_checkpoints_are_kept(new_run, keep, kept):
+    run = new_run(keep=keep)
+    run.start()
+    run.train(quiet=True)
+    assert names(run.folder) == [f"step_{step:08d}.pt" for step in kept]
+    for step in kept:
+        path = run.folder / "checkpoints" / f"step_{step:08d}.pt"
+        assert load_checkpoint(path)["step"] == step
+    assert load_checkpoint(run.folder / "last.pt")["step"] == 12
+
+
+def test_the_best_checkpoint_is_the_one_with_the_best_quality(new_run):
+    values = iter([0.5, 0.2, 0.7, 0.2])
+
+    class Told(Darkness):
+        def __call__(self, fake):
+            assert fake.shape == (16, 3, 16, 16)
+            return next(values)
+
+    run = new_run(epochs=4, measure=Told(), quality_images=16)
+    run.start()
+    run.train(quiet=True)
+    best = load_checkpoint(run.folder / "best.pt")
+    assert best["step"] == 8  # the first of equals, whatever the losses were
+    assert best["best"] == {"step": 8, "quality": 0.2, "protocol": "mean value"}
+    rows = [line.split(",")[0] for line in (run.folder / "quality.jsonl").open()]
+    assert rows == [f'{{"step": {step}' for step in (4, 8, 12, 16)]
+
+
+def test_going_back_to_an_earlier_checkpoint_undoes_what_came_after(new_run):
+    straight = new_run("straight", measure=Darkness(), quality_images=16)
+    straight.start()
+    straight.train(quiet=True)
+    run = new_run(measure=Darkness(), quality_images=16)
+    run.start()
+    run.train(quiet=True)
+    again = new_run(measure=Darkness(), quality_images=16)
+    again.resume(run.folder / "checkpoints" / "step_00000004.pt")
+    assert again.trainer.step == 4 and names(run.folder) == ["step_00000004.pt"]
+    assert len((run.folder / "metrics.jsonl").read_text().splitlines()) == 4
+    assert len((run.folder / "quality.jsonl").read_text().splitlines()) == 1
+    assert [p.name for p in again.files.previews()] == ["epoch_000.png", "epoch_001.png"]
+    assert load_checkpoint(run.folder / "last.pt")["step"] == 4
+    if (run.folder / "best.pt").exists():
+        assert load_checkpoint(run.folder / "best.pt")["step"] <= 4
+    again.train(quiet=True)
+    a, b = (load_checkpoint(r.folder / "last.pt") for r in (again, straight))
+    a.pop("best"), b.pop("best")
+    assert_same(a, b)
+
+
+def test_a_checkpoint_of_another_run_does_not_get_this_ones_log(new_run):
+    run, other = new_run(), new_run("other")
+    run.start(), other.start()
+    other.train(quiet=True)
+    with pytest.raises(CheckpointError, match="does not hold the 12 steps"):
+        new_run().resume(other.folder / "last.pt")
+    assert load_checkpoint(run.folder / "last.pt")["step"] == 0
+
+
+def test_spoilt_weights_stop_the_run_before_the_good_checkpoint_is_lost(new_run):
+    def spoil():
+        with torch.no_grad():
+            run.trainer.generator.net[0].weight[0].fill_(torch.nan)
+
+    run = new_run(checkpoint_every=3)
+    run.start()
+    run.trainer.callbacks.append(at_step(7, spoil))
+    with pytest.raises(TrainingDiverged, match="Look at the last lines"):
+        run.train(quiet=True)
+    state = load_checkpoint(run.folder / "last.pt")
+    assert state["step"] == 6
+    assert all(value.isfinite().all() for value in state["generator"].values())
+    again = new_run()
+    again.resume()
+    again.train(quiet=True)
+    assert again.trainer.step == 12
+
+
+def test_previews_between_epochs_are_in_the_film_in_order(tmp_path, tiny_recipe, tiny_images):
+    trainer = Trainer(tiny_recipe.override(preview_every=3, epochs=2), FaceArray(tiny_images))
+    run = Run(tmp_path, trainer)
+    run.start()
+    run.train(quiet=True)
+    assert [path.name for path in run.files.previews()] == [
+        "epoch_000.png",
+        "epoch_000_step_00000003.png",
+        "epoch_001.png",
+        "epoch_001_step_00000006.png",
+        "epoch_002.png",
+    ]
+
+
+def test_tensorboard_gets_the_metrics(new_run):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = new_run(tensorboard=True)
+    run.start()
+    run.train(quiet=True)
+    events = reader.EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    losses = events.Scalars("loss/G")
+    assert [event.step for event in losses] == list(range(1, 13))
+    assert losses[-1].value == pytest.approx(run.trainer.metrics["loss_g"])
