@@ -68,7 +68,7 @@ class Report:
     def __str__(self) -> str:
         rows = [
             ("Fréchet distance", f"{self.frechet:.4g}"),
-            ("KID × 1000", f"{1000 * self.kid:.4g} ± {1000 * self.kid_spread:.2g}"),
+            ("KID × 1000", f"{1000 * self.kid:,.1f} ± {1000 * self.kid_spread:,.1f}"),
             ("precision", f"{self.precision:.3f}"),
             ("recall", f"{self.recall:.3f}"),
             (
