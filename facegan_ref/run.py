@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
 from facegan_ref import distributed
@@ -18,17 +18,17 @@ from facegan_ref.architectures import build_networks, show_in_tanh_range
 from facegan_ref.checkpoint import CheckpointError, load_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.interrupt import StopRequest, TrainingStopped, stop_signals
+from facegan_ref.latents import faces_of
 from facegan_ref.pictures import image_grid, load_png, save_curves, save_gif, save_png
 from facegan_ref.randomness import derive_seed
 from facegan_ref.recipes import Recipe
 from facegan_ref.run_folder import LAST, RunFolder, rows_until
-from facegan_ref.sampling import draw_latent, sample
+from facegan_ref.sampling import draw_latent
 from facegan_ref.tensorboard import Board
 from facegan_ref.training import Trainer
 
 GRID_COLUMNS = 8
 GIF_FPS = 4
-SAMPLE_BATCH = 256
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -214,7 +214,7 @@ class Run:
         step, recipe = self.trainer.step, self.trainer.recipe
         rng = torch.Generator().manual_seed(derive_seed(self.trainer.seed, "quality", 0))
         z = draw_latent(recipe, self.quality_images, rng)
-        value = self.measure(sample_many(self.trainer.sampler(), z.to(self.trainer.device)))
+        value = self.measure(faces_of(self.trainer.sampler(), z.to(self.trainer.device)).cpu())
         row = {"step": step, "quality": value, "protocol": self.measure.protocol}
         with open(self.files.quality, "a", encoding="utf-8") as log:
             log.write(json.dumps(row) + "\n")
@@ -238,11 +238,6 @@ class Run:
 
 def _is_due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
-
-
-def sample_many(generator: nn.Module, z: Tensor) -> Tensor:
-    """Images for any number of latents `(N, z_dim)`, `(N, 3, S, S)` on the CPU."""
-    return torch.cat([sample(generator, part).cpu() for part in z.split(SAMPLE_BATCH)])
 
 
 def describe(metrics: dict[str, float]) -> str:
