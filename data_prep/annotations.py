@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from data_prep.errors import SourceError
+from data_prep.errors import SourceError, looks_like_a_web_page
 
 ATTRIBUTES, IDENTITIES, SPLIT = "list_attr_celeba", "identity_CelebA", "list_eval_partition"
 SUFFIXES = (".txt", ".csv")
@@ -91,68 +91,67 @@ def read_annotations(source: Path, names: list[str], others: list[str]) -> Annot
     known = Annotations(sources=tuple(sorted(texts)))
     if ATTRIBUTES in texts:
         header, rows = _rows(ATTRIBUTES, texts[ATTRIBUTES](), has_header=True)
-        values = _lookup(ATTRIBUTES, rows, names, len(header), {-1: False, 1: True, 0: False})
-        known = replace(known, names=tuple(header), values=values.astype(bool))
+        values = _lookup(ATTRIBUTES, rows, names, len(header), (-1, 0, 1), np.int8)
+        known = replace(known, names=tuple(header), values=values > 0)
     if IDENTITIES in texts:
         _, rows = _rows(IDENTITIES, texts[IDENTITIES](), has_header=False)
-        known = replace(known, identities=_lookup(IDENTITIES, rows, names, 1, None)[:, 0])
+        known = replace(known, identities=_lookup(IDENTITIES, rows, names, 1, None, np.int64)[:, 0])
     if SPLIT in texts:
         _, rows = _rows(SPLIT, texts[SPLIT](), has_header=False)
-        split = _lookup(SPLIT, rows, names, 1, {0: 0, 1: 1, 2: 2})[:, 0]
-        known = replace(known, split=split.astype(np.uint8))
+        known = replace(known, split=_lookup(SPLIT, rows, names, 1, (0, 1, 2), np.uint8)[:, 0])
     return known
 
 
-def _rows(stem: str, content: bytes, has_header: bool) -> tuple[list[str], dict[str, list[str]]]:
-    """The columns' names and, of each picture, the row's fields."""
+def _rows(stem: str, content: bytes, has_header: bool) -> tuple[list[str], dict[str, str]]:
+    """The columns' names and, of each picture by its name without suffix, the rest of its line."""
     try:
         lines = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise SourceError(f"{stem}: not a text file ({error})") from error
-    if lines and lines[0].lstrip().lower().startswith(("<!doctype", "<html")):
+    if lines and looks_like_a_web_page(lines[0].encode()):
         raise SourceError(f"{stem}: not the list but a web page: fetch it again")
+    lines = [line.replace(",", " ") for line in lines]  # Kaggle's; no field has spaces
     header: list[str] = []
-    if lines and "," in lines[0]:
-        rows = [[field.strip() for field in line.split(",")] for line in lines]
-        if not rows[0][0].lower().endswith((".jpg", ".png")):
-            header, rows = rows[0][1:], rows[1:]
-    else:
-        declared = int(lines.pop(0)) if lines and lines[0].strip().isdigit() else None
-        if has_header and lines:
-            header = lines.pop(0).split()
-        if declared is not None and declared != len(lines):
-            raise SourceError(
-                f"{stem}: says {declared} rows and has {len(lines)}: not complete; fetch it again"
-            )
-        rows = [line.split() for line in lines]
+    declared = int(lines.pop(0)) if lines and lines[0].strip().isdigit() else None
+    if lines and "." not in lines[0].split()[0]:  # no file's name
+        first = lines.pop(0).split()
+        header = first[1:] if first[0] == "image_id" else first
+    if declared is not None and declared != len(lines):
+        raise SourceError(
+            f"{stem}: says {declared} rows and has {len(lines)}: not complete; fetch it again"
+        )
     if has_header and not header:
         raise SourceError(f"{stem}: no names of attributes at its head")
-    return header, {row[0]: row[1:] for row in rows}
+    # Whole lines: 200,000 rows of 40 strings would take a gigabyte.
+    named = (line.strip().partition(" ") for line in lines)
+    return header, {name.rpartition(".")[0]: rest for name, _, rest in named}
 
 
 def _lookup(
     stem: str,
-    rows: dict[str, list[str]],
+    rows: dict[str, str],
     names: list[str],
     width: int,
-    meaning: dict[int, int | bool] | None,
+    allowed: tuple[int, ...] | None,
+    dtype: type,
 ) -> np.ndarray:
-    """The rows of `names` as int64 `(N, width)`; `meaning` says which values there may be."""
-    by_stem = {PurePosixPath(name).stem: row for name, row in rows.items()}
-    table = np.empty((len(names), width), np.int64)
-    missing = [name for name in names if PurePosixPath(name).stem not in by_stem]
+    """The numbers in the rows of `names`, `(N, width)`; None allows any."""
+    table = np.empty((len(names), width), dtype)
+    stems = [name.rpartition(".")[0] for name in names]
+    missing = [name for name, stem in zip(names, stems, strict=True) if stem not in rows]
     if missing:
         raise SourceError(
             f"{stem}: has no row for {len(missing)} of {len(names)} pictures, the first "
             f"{missing[0]}: it belongs to other pictures. Move it away to go on without"
         )
-    for i, name in enumerate(names):
-        row = by_stem[PurePosixPath(name).stem]
+    for i, key in enumerate(stems):
         try:
-            values = [int(field) for field in row]
+            values = [int(field) for field in rows[key].split()]
             if len(values) != width:
                 raise ValueError(f"{len(values)} values, expected {width}")
-            table[i] = values if meaning is None else [meaning[value] for value in values]
-        except (ValueError, KeyError) as error:
-            raise SourceError(f"{stem}: the row of {name} is damaged: {error}") from error
+            if allowed and not set(values).issubset(allowed):
+                raise ValueError(f"{sorted(set(values).difference(allowed))[0]} in it")
+            table[i] = values
+        except ValueError as error:
+            raise SourceError(f"{stem}: the row of {names[i]} is damaged: {error}") from error
     return table

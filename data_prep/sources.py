@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from data_prep.errors import SourceError, why_no_zip
@@ -139,9 +139,8 @@ class ZipChunk:
 
 def is_picture(name: str) -> bool:
     """Whether a file's name says that it is a picture (and not a macOS shadow of one)."""
-    path = PurePosixPath(name)
-    shadow = path.name.startswith("._") or "__MACOSX" in path.parts
-    return path.suffix.lower() in SUFFIXES and not shadow
+    own = name.rpartition("/")[2]
+    return own.lower().endswith(SUFFIXES) and not own.startswith("._") and "__MACOSX/" not in name
 
 
 def order(members: list[str], by_file_name: bool) -> tuple[list[str], list[str]]:
@@ -153,7 +152,7 @@ def order(members: list[str], by_file_name: bool) -> tuple[list[str], list[str]]
         SourceError: two files would have one name.
     """
     if by_file_name:
-        named = sorted((PurePosixPath(member).name, member) for member in members)
+        named = sorted((member.rpartition("/")[2], member) for member in members)
         for (name, one), (following, other) in pairwise(named):
             if name == following:
                 raise SourceError(
@@ -161,9 +160,9 @@ def order(members: list[str], by_file_name: bool) -> tuple[list[str], list[str]]
                     "meant as SOURCE"
                 )
     else:
-        folders = {str(PurePosixPath(member).parent) for member in members}
-        shared = len(PurePosixPath(os.path.commonpath(folders)).parts) if folders else 0
-        named = sorted(("/".join(PurePosixPath(m).parts[shared:]), m) for m in members)
+        folders = {member.rpartition("/")[0] for member in members}
+        shared = os.path.commonpath(folders) if all(folders) and folders else ""
+        named = sorted((member[len(shared) :].lstrip("/"), member) for member in members)
     return [name for name, _ in named], [member for _, member in named]
 
 
