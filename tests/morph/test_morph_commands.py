@@ -1,16 +1,19 @@
 """faces, morph, grid, compare, directions, strip and invert on a tiny trained run."""
 
+import math
 import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageSequence
 
 from facegan_ref.data.toyfaces import ToyFaces
 from facegan_ref.latents import latents_of_seeds
-from facegan_ref.pictures import enlarge, image_grid, load_png
+from facegan_ref.morph import invert
+from facegan_ref.pictures import enlarge, image_grid, load_picture, load_png
 from facegan_ref.run import load_generator
-from facegan_ref.sampling import sample
+from facegan_ref.sampling import draw_latent, sample
 
 
 def face(run, seed, truncation=1.0):
@@ -167,10 +170,10 @@ def test_directions_of_another_run_are_refused(facegan, uniform_run, directions_
 @pytest.mark.parametrize("prior", ["run_folder", "uniform_run"])
 def test_a_photograph_is_inverted(facegan, request, tmp_path, prior):
     run = request.getfixturevalue(prior)
-    toy = ToyFaces(1, 64, seed=9).images[0].permute(1, 2, 0).numpy()
+    toy = ToyFaces(1, 64, seed=10).images[0].permute(1, 2, 0).numpy()
     Image.fromarray(toy).save(tmp_path / "me.jpg")
     out = tmp_path / "inverted.png"
-    command = ("invert", run, tmp_path / "me.jpg", "--steps", 25, "--restarts", 3, "--to", 6)
+    command = ("invert", run, tmp_path / "me.jpg", "--steps", 60, "--restarts", 3, "--to", 6)
     status, text, err = facegan(*command, "--scale", 1, "--out", out)
     assert status == 0, err
     start, end = map(
@@ -182,6 +185,11 @@ def test_a_photograph_is_inverted(facegan, request, tmp_path, prior):
     small = np.array(Image.fromarray(toy).resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(picture[:16, :16] - small).mean() < 6
     assert_same(picture[:16, 108:124], face(run, 6))
+    generator, recipe = load_generator(run)
+    starts = draw_latent(recipe, 3, torch.Generator().manual_seed(0))
+    limit = 1.0 if prior == "uniform_run" else math.inf
+    z, _ = invert(generator, load_picture(tmp_path / "me.jpg", 16), 60, starts, limit=limit)
+    assert_same(picture[:16, 18:34], image_grid(sample(generator, z), 1))
     error = np.square(picture[:16, 18:34].astype(float) - picture[:16, :16]).mean() ** 0.5
     assert abs(error - end) < 1
     status, _, err = facegan("invert", run, tmp_path / "gone.jpg")
