@@ -21,6 +21,7 @@ import io
 import multiprocessing
 import resource
 import statistics
+import sys
 import tempfile
 import time
 import zipfile
@@ -28,6 +29,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
+# This file has the package's name and would be imported in its place.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 SIZE = 64
 CROP = "centre-178"

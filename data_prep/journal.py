@@ -83,12 +83,15 @@ class Journal:
             return False
         length = len(lines[0]) + 1
         for line in lines[1:-1]:  # what follows the last line's end was cut short
-            entry = json.loads(line)
-            digests, rejected = (
-                {int(place): text for place, text in entry[key].items()}
-                for key in ("digests", "rejected")
-            )
-            self.done.append(Done(entry["chunk"], digests, rejected))
+            try:
+                entry = json.loads(line)
+                digests, rejected = (
+                    {int(place): text for place, text in entry[key].items()}
+                    for key in ("digests", "rejected")
+                )
+                self.done.append(Done(entry["chunk"], digests, rejected))
+            except (ValueError, KeyError, TypeError):  # damaged: from here on it is done again
+                break
             length += len(line) + 1
         self._file.truncate(length)
         return True

@@ -295,7 +295,24 @@ def test_a_journal_whose_last_line_was_cut_short_is_gone_on_with(tmp_path, big):
     path = out.with_name("a.npy.journal")
     path.write_bytes(path.read_bytes()[:-40])
     assert chunks_done(out) == 2
+    interrupt(big[0], out, after=5)
     prepare(big[0], out, size=32, workers=1)
+    assert result(out) == big[1:]
+
+
+@pytest.mark.parametrize("damage", [bytes(60), b'{"chunk": 0}', b"[]"], ids=str)
+def test_a_damaged_journal_counts_up_to_the_damage(tmp_path, big, damage, monkeypatch):
+    out = tmp_path / "a.npy"
+    interrupt(big[0], out, after=4)
+    path = out.with_name("a.npy.journal")
+    lines = path.read_bytes().split(b"\n")
+    lines[2] = damage
+    path.write_bytes(b"\n".join(lines))
+    worked = []
+    work = engine.work
+    monkeypatch.setattr(engine, "work", lambda *args: (worked.append(args[1]), work(*args))[1])
+    prepare(big[0], out, size=32, workers=1)
+    assert worked == [1, 2, 3, 4, 5, 6, 7, 8]
     assert result(out) == big[1:]
 
 
