@@ -75,7 +75,8 @@ def test_plain_bytes_in_one_file(tmp_path, half, expected):
 @pytest.mark.parametrize("paths", [[None] * 6, ["image.jpg"] * 6], ids=["none", "all alike"])
 def test_paths_that_name_nothing_leave_the_order_of_the_rows(tmp_path, half, expected, paths):
     path = write(tmp_path / "train-00000-of-00001.parquet", {"image": cells(half, paths)})
-    prepare(path, tmp_path / "a.npy")
+    manifest = prepare(path, tmp_path / "a.npy")
+    assert manifest["names"] == [f"{path.name}#{row:06d}" for row in range(6)]
     assert (tmp_path / "a.npy").read_bytes() == expected
     assert FaceArray.open(tmp_path / "a.npy").split is None  # one part is no split
 

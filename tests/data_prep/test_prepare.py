@@ -362,7 +362,11 @@ def test_an_interrupted_job_is_not_mixed_with_another(tmp_path, big, change, mon
         write_zip(source, contents)
     else:
         monkeypatch.setattr(pixels, "simplejpeg", None)
+    worked = []
+    work = engine.work
+    monkeypatch.setattr(engine, "work", lambda *args: (worked.append(args[1]), work(*args))[1])
     prepare(source, out, **options)
+    assert worked == [0, 1, 2]  # from the beginning
     prepare(source, tmp_path / "fresh.npy", **options)
     assert result(out) == result(tmp_path / "fresh.npy")
 
