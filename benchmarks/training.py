@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import multiprocessing
 import os
-import resource
 import statistics
 import sys
 import time
@@ -212,7 +211,7 @@ class Peak:
 
     For a convolutional recipe that is the fastest of D's own layers (forward, channels-last) and a
     3×3 convolution of 256 maps of 32×32; for an MLP a matrix product of 1024³. `best` holds the
-    operations a second of the fastest in this round.
+    operations a second (of CPU time, where it is the CPU's) of the fastest in this round.
     """
 
     def __init__(self, recipe, device: str, dtype: str):
@@ -243,11 +242,12 @@ class Peak:
         for operations, compute in self.work:
             compute()
             synchronize(self.device)
-            start = time.perf_counter()
+            clock = cpu_seconds if self.device == "cpu" else time.perf_counter
+            start = clock()
             for _ in range(steps):
                 compute()
             synchronize(self.device)
-            self.best = max(self.best, operations * steps / (time.perf_counter() - start))
+            self.best = max(self.best, operations * steps / (clock() - start))
 
 
 def synchronize(device: str) -> None:
@@ -292,8 +292,7 @@ def serve(connection, variant: str, case: str, args: argparse.Namespace) -> None
 
 def cpu_seconds() -> float:
     """User and system time of this process, not of a DataLoader's workers."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    return time.process_time()
 
 
 def compare_losses(case: str, args: argparse.Namespace) -> float:
@@ -320,6 +319,8 @@ def compare_losses(case: str, args: argparse.Namespace) -> float:
 
 def measure(case: str, args: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
     """What each variant's process reported in each round."""
+    from facegan_ref.speed import WARM_UP
+
     variants = CPU_VARIANTS if args.device == "cpu" else CUDA_VARIANTS
     context = multiprocessing.get_context("spawn")
     workers = {}
@@ -333,9 +334,10 @@ def measure(case: str, args: argparse.Namespace) -> dict[str, list[dict[str, flo
     try:
         for _, connection in workers.values():
             connection.recv()
-        for number in range(-1, args.rounds):  # the first one is warm-up
+        warm_up = 2 if args.device == "cpu" else 2 * WARM_UP
+        for number in range(-1, args.rounds):
             for name, (_, connection) in workers.items():
-                connection.send(max(args.steps, 6) if number < 0 else args.steps)
+                connection.send(warm_up if number < 0 else args.steps)
                 result = connection.recv()
                 if number >= 0:
                     results[name].append(result)
@@ -369,6 +371,7 @@ def report(case: str, results: dict[str, list[dict[str, float]]], args: argparse
         f"\n{case}: {recipe.model}, {recipe.image_size} pixels, ngf {recipe.ngf}, ndf {recipe.ndf},"
         f" batch {recipe.batch_size}, {operations / 1e9:.3g} GFLOP of {kind} an image; peak"
         f" {peaks['fp32'] / 1e9:,.0f} (fp32) and {peaks['bf16'] / 1e9:,.0f} (bf16) GFLOP/s"
+        f"{' a core' if args.device == 'cpu' else ''}"
     )
     print(
         f"{'':22} {'images/s':>9} {'quartiles':>17} {'ratio':>6} {'CPU s/1000':>10} {'ratio':>6}"
@@ -384,7 +387,13 @@ def report(case: str, results: dict[str, list[dict[str, float]]], args: argparse
         ratio = statistics.median(a["seconds"] / b["seconds"] for a, b in pairs)
         cpu_ratio = statistics.median(a["cpu"] / b["cpu"] for a, b in pairs)
         cpu = statistics.median(row["cpu"] for row in rows) / images * 1000
-        share = rate * operations / peaks["bf16" if "bf16" in name else "fp32"]
+        # On a CPU by CPU time, which other programs leave alone; operations a core then.
+        clock = "cpu" if args.device == "cpu" else "seconds"
+        peak = results["peak bfloat16" if "bf16" in name else "peak float32"]
+        share = statistics.median(
+            operations * images / row[clock] / best["peak"]
+            for row, best in zip(rows, peak, strict=True)
+        )
         loading = ""
         if "loading" in rows[0]:
             loading = f"{statistics.median(r['loading'] / r['seconds'] for r in rows):.1%}"
@@ -402,7 +411,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="turns of each variant; default: 7")
     parser.add_argument("--steps", type=int, default=5, help="training steps a turn; default: 5")
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
-    parser.add_argument("--images", type=int, default=2048, help="toy faces to train on")
+    parser.add_argument("--images", type=int, default=512, help="toy faces to train on")
     args = parser.parse_args()
     for case in args.cases:
         if case not in CASES:

@@ -89,17 +89,8 @@ def _as_rows(maps: Tensor) -> Tensor:
     return maps.permute(0, 2, 3, 1).flatten(1)
 
 
-def _precision(maps: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in the precision that autocast asks for."""
-    if torch.is_autocast_cpu_enabled():
-        dtype = torch.get_autocast_cpu_dtype()
-        return maps.to(dtype), weight.to(dtype)
-    return maps, weight
-
-
 def convolve(maps: Tensor, weight: Tensor, stride: int) -> Tensor:
     """`F.conv2d` for 4×4 kernels: at stride 2 and padding 1, or at stride 1 on 4×4 maps."""
-    maps, weight = _precision(maps, weight)
     n, _, h, w = maps.shape
     if stride == 1:
         return Product.apply(_as_rows(maps), _as_rows(weight))[:, :, None, None]
@@ -109,7 +100,6 @@ def convolve(maps: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 def convolve_transposed(maps: Tensor, weight: Tensor, stride: int) -> Tensor:
     """`F.conv_transpose2d` for the same kernels: to twice the side, or from 1×1 to 4×4 maps."""
-    maps, weight = _precision(maps, weight)
     n, c, h, w = maps.shape
     narrow = weight.shape[1]
     rows = Product.apply(maps.permute(0, 2, 3, 1).reshape(-1, c), _as_rows(weight).T)
@@ -130,7 +120,14 @@ class SmallMapsAsProducts(TorchFunctionMode):
     """Within this block convolutions of the kind that gains are computed as matrix products.
 
     The same sums in another order: results differ by rounding. All other calls are torch's own.
+
+    Args:
+        dtype: of the products, as autocast has it for torch's convolutions.
     """
+
+    def __init__(self, dtype: torch.dtype = torch.float32):
+        super().__init__()
+        self.dtype = dtype
 
     def __torch_function__(
         self, func: Callable, types: Sequence[type], args: tuple = (), kwargs: dict | None = None
@@ -143,7 +140,7 @@ class SmallMapsAsProducts(TorchFunctionMode):
                 if func is F.conv_transpose2d:
                     sides = [2 * side if stride == (2, 2) else side + 3 for side in sides]
                 if _gains(tuple(sides), weight, stride, padding):
-                    return product(maps, weight, stride[0])
+                    return product(maps.to(self.dtype), weight.to(self.dtype), stride[0])
         return func(*args, **(kwargs or {}))
 
 

@@ -40,17 +40,18 @@ class View(nn.Module):
     def __init__(self, network: nn.Module, precision: str, device: torch.device):
         super().__init__()
         self.network = network
-        self.autocast = precision == "bf16"
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.device_type = device.type
 
     def forward(self, x: Tensor) -> Tensor:
-        # Inside a captured step a cache of cast weights would outlive the weights.
-        with (
-            SmallMapsAsProducts() if self.device_type == "cpu" else contextlib.nullcontext(),
-            torch.autocast(
-                self.device_type, torch.bfloat16, enabled=self.autocast, cache_enabled=False
-            ),
-        ):
+        own = SmallMapsAsProducts(self.dtype) if self.device_type == "cpu" else None
+        autocast = torch.autocast(
+            self.device_type,
+            torch.bfloat16,
+            enabled=self.dtype == torch.bfloat16,
+            cache_enabled=False,  # it would outlive the weights inside a captured step
+        )
+        with own or contextlib.nullcontext(), autocast:
             return self.network(x).float()
 
 
