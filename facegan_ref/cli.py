@@ -11,7 +11,7 @@ from facegan_ref import __version__
 from facegan_ref.commands.course import check, demo, doctor, grade
 from facegan_ref.commands.directions import directions, strip
 from facegan_ref.commands.evaluate import evaluate
-from facegan_ref.commands.morph import compare, faces, grid, invert, morph
+from facegan_ref.commands.morph import compare, grid, invert, morph
 from facegan_ref.commands.sample import sample
 from facegan_ref.commands.train import train
 
@@ -19,10 +19,10 @@ from facegan_ref.commands.train import train
 @click.group()
 @click.version_option(__version__, prog_name="facegan")
 def cli() -> None:
-    """Train, sample and check face GANs."""
+    """Train, sample, morph and measure face GANs; check and grade lessons."""
 
 
-LATENT = (faces, morph, grid, compare, directions, strip, invert)
+LATENT = (morph, grid, compare, directions, strip, invert)
 for command in (train, sample, evaluate, *LATENT, check, grade, demo, doctor):
     cli.add_command(command)
 

@@ -127,7 +127,7 @@ def evaluate(
         generator: gives images `(N, 3, S, S)` in [-1, 1]; its mode is put back.
         recipe: tells its latents.
         faces: the real images; all are used where there are fewer than `n`.
-        seed: draws the latents (those of `facegan sample --seed`) and chooses the images.
+        seed: draws the latents and chooses the images.
         features: the extractor; the offline one when None.
         train_images: among so many of `faces` the nearest training images are sought.
 

@@ -218,40 +218,62 @@ def smooth(values: Sequence[float], window: int) -> np.ndarray:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def save_curves(history: Sequence[dict], path: str | Path) -> None:
-    """Draw the metrics of a run (dicts with `step`, `loss_d`, `loss_g`, `d_real`, `d_fake`) as PNG.
+def save_curves(
+    history: Sequence[dict],
+    path: str | Path,
+    at_chance: tuple[float, float] | None = (2 * math.log(2), math.log(2)),
+    scores: bool = True,
+) -> None:
+    """Draw the metrics of a run, dicts as `Trainer.take_metrics` gives them, as PNG.
 
-    Left the losses with their values at chance (`2 ln 2` and `ln 2`), right D's mean scores.
-    Pale lines are single steps, strong ones running means.
+    Left the losses, in the middle D's mean answers, right the shares that D got right. Pale lines
+    are single steps, strong ones running means.
+
+    Args:
+        at_chance: D's and G's loss where D answers the same to everything; None for no such lines.
+        scores: whether D's answers are scores from 0 to 1.
     """
     # Figure without pyplot: no global state, works in threads and without a display.
     from matplotlib.figure import Figure
 
-    steps = [row["step"] for row in history]
-    window = max(1, len(steps) // 50)
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    axes = figure.subplots(1, 2)
-    panels = (
-        (axes[0], "loss", (("loss_d", "D's loss", "#0072B2", "-", 2 * math.log(2)),
-                           ("loss_g", "G's loss", "#D55E00", "--", math.log(2)))),
-        (axes[1], "mean score of D", (("d_real", "D(x), real images", "#0072B2", "-", 0.5),
-                                      ("d_fake", "D(G(z)), generated", "#D55E00", "--", None))),
-    )  # fmt: skip
-    for axis, label, lines in panels:
-        for key, name, colour, style, chance in lines:
-            values = [row[key] for row in history]
-            axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.7)
-            axis.plot(steps, smooth(values, window), style, color=colour, label=name, linewidth=1.8)
-            if chance is not None:
-                axis.axhline(chance, color=colour, linewidth=0.8, linestyle=":")
-        axis.set_xlabel("step")
-        axis.set_ylabel(label)
-        axis.grid(alpha=0.25)
-        axis.legend(loc="upper right", framealpha=0.9)
-    losses = [row[key] for row in history for key in ("loss_d", "loss_g")]
-    axes[0].set_ylim(0, max(2.0, float(np.quantile(losses, 0.995)) * 1.1))
-    axes[0].set_title("Losses (dotted: at chance, D = ½ everywhere)", fontsize=10)
-    axes[1].set_ylim(0, 1)
-    axes[1].set_title("What D thinks (dotted: at chance)", fontsize=10)
+    window = max(1, len(history) // 50)
+    figure = Figure(figsize=(15, 4), layout="constrained")
+    losses, answers, accuracies = figure.subplots(1, 3)
+    _draw_lines(losses, history, window, (("loss_d", "D's loss"), ("loss_g", "G's loss")))
+    losses.set_ylabel("loss")
+    values = [row[key] for row in history for key in ("loss_d", "loss_g")]
+    low, high = np.quantile(values, 0.005), np.quantile(values, 0.995)
+    losses.set_ylim(min(0.0, low - 0.1 * abs(low)), max(2.0, high * 1.1) if at_chance else None)
+    losses.set_title("Losses", fontsize=10)
+    if at_chance:
+        for value, (colour, _) in zip(at_chance, LINES, strict=True):
+            losses.axhline(value, color=colour, linewidth=0.8, linestyle=":")
+        losses.set_title("Losses (dotted: at chance, D says the same to all)", fontsize=10)
+    names = (("d_real", "D(x), real images"), ("d_fake", "D(G(z)), generated"))
+    _draw_lines(answers, history, window, names)
+    answers.set_ylabel("mean score of D" if scores else "mean output of D")
+    answers.set_title("What D thinks", fontsize=10)
+    if scores:
+        answers.axhline(0.5, color="0.4", linewidth=0.8, linestyle=":")
+        answers.set_ylim(0, 1)
+    names = (("acc_real", "of real images"), ("acc_fake", "of generated ones"))
+    _draw_lines(accuracies, history, window, names)
+    accuracies.set_ylabel("share that D got right")
+    accuracies.set_ylim(0, 1.02)
+    accuracies.set_title("D's accuracy, batch by batch", fontsize=10)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
+
+
+LINES = (("#0072B2", "-"), ("#D55E00", "--"))  # told apart by more than their colours
+
+
+def _draw_lines(axis, history: Sequence[dict], window: int, names) -> None:
+    steps = [row["step"] for row in history]
+    for (key, name), (colour, style) in zip(names, LINES, strict=True):
+        values = [row[key] for row in history]
+        axis.plot(steps, values, color=colour, alpha=0.2, linewidth=0.7)
+        axis.plot(steps, smooth(values, window), style, color=colour, label=name, linewidth=1.8)
+    axis.set_xlabel("step")
+    axis.grid(alpha=0.25)
+    axis.legend(loc="best", framealpha=0.9)

@@ -1,34 +1,11 @@
-"""Commands that walk through a trained generator's latents: faces by seed, morphs, directions."""
+"""Commands that walk through a trained generator's latents: morphs, grids, inversion."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import click
 
 from facegan_ref.commands.latent_options import SCALE, TRUNCATION, SeedList, save_film
 from facegan_ref.commands.options import FILE, SEED
-
-
-@click.command()
-@click.argument("run", type=FILE)
-@click.option("--n", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--columns", type=click.IntRange(1), default=10, show_default=True)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="of the first face")
-@TRUNCATION
-@click.option("--scale", type=SCALE, default=1, show_default=True)
-@click.option("--out", type=FILE, default="faces.png", show_default=True)
-def faces(run: Path, n: int, columns: int, seed: int, truncation: float, scale: int, out: Path):
-    """Draw many faces of RUN at once, each with its seed under it, to choose some for a morph."""
-    from facegan_ref.latents import faces_of, latents_of_seeds
-    from facegan_ref.pictures import captioned_grid, save_png
-    from facegan_ref.run import load_generator
-
-    generator, recipe = load_generator(run)
-    seeds = range(seed, seed + n)
-    images = faces_of(generator, latents_of_seeds(recipe, seeds, truncation))
-    save_png(captioned_grid(images, columns, scale, [str(s) for s in seeds]), out)
-    click.echo(f"{out}: {n} faces, seeds {seed} to {seed + n - 1}")
 
 
 @click.command()
@@ -52,7 +29,7 @@ def faces(run: Path, n: int, columns: int, seed: int, truncation: float, scale: 
     help=".gif or .webp: a film there and back; .png: all frames side by side",
 )
 def morph(run, seed0, seed1, frames, mode, truncation, fps, scale, out):
-    """Turn one face of RUN into another; each face is called by its seed (see `facegan faces`)."""
+    """Turn one face of RUN into another; each face is called by its seed (see `facegan sample`)."""
     from facegan_ref import morph as tools
     from facegan_ref.latents import interpolation, latents_of_seeds
     from facegan_ref.pictures import image_grid, save_png

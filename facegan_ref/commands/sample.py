@@ -6,28 +6,35 @@ from pathlib import Path
 
 import click
 
+from facegan_ref.commands.latent_options import SCALE, TRUNCATION
 from facegan_ref.commands.options import FILE, SEED
 
 
 @click.command()
 @click.argument("run", type=FILE)
-@click.option("--n", type=click.IntRange(1), default=64, show_default=True, help="how many faces")
+@click.option("--n", type=click.IntRange(1, 10_000), default=64, show_default=True)
 @click.option("--columns", type=click.IntRange(1), default=8, show_default=True)
-@click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="the same seed gives the same faces"
-)
-@click.option("--scale", type=click.IntRange(1, 8), default=2, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="of the first face")
+@click.option("--captions", is_flag=True, help="write each face's seed under it")
+@TRUNCATION
+@click.option("--scale", type=SCALE, default=2, show_default=True)
 @click.option("--out", type=FILE, default="faces.png", show_default=True)
-def sample(run: Path, n: int, columns: int, seed: int, scale: int, out: Path) -> None:
-    """Draw a grid of faces from RUN, a run's folder or a checkpoint file."""
-    import torch
+def sample(run, n, columns, seed, captions, truncation, scale, out: Path) -> None:
+    """Draw a grid of faces from RUN, a run's folder or a checkpoint file.
 
-    from facegan_ref import sampling
-    from facegan_ref.pictures import image_grid, save_png
+    Each face has a seed of its own, from --seed on; by its seed it is found again, here and in
+    `facegan morph`.
+    """
+    from facegan_ref.latents import faces_of, latents_of_seeds
+    from facegan_ref.pictures import captioned_grid, image_grid, save_png
     from facegan_ref.run import load_generator
 
     generator, recipe = load_generator(run)
-    z = sampling.draw_latent(recipe, n, torch.Generator().manual_seed(seed))
-    images = torch.cat([sampling.sample(generator, part) for part in z.split(256)])
-    save_png(image_grid(images, columns), out, scale)
-    click.echo(f"{out}: {n} faces of {recipe.image_size}×{recipe.image_size}, seed {seed}")
+    seeds = range(seed, seed + n)
+    images = faces_of(generator, latents_of_seeds(recipe, seeds, truncation))
+    if captions:
+        save_png(captioned_grid(images, columns, scale, [str(s) for s in seeds]), out)
+    else:
+        save_png(image_grid(images, columns), out, scale)
+    size = recipe.image_size
+    click.echo(f"{out}: {n} faces of {size}×{size}, seeds {seed} to {seed + n - 1}")

@@ -34,9 +34,11 @@ def frames_of(path):
 
 def test_faces_are_numbered_by_their_seeds(facegan, run_folder, tmp_path):
     out = tmp_path / "faces.png"
-    status, text, err = facegan("faces", run_folder, "--n", 25, "--seed", 7, "--out", out)
+    status, text, err = facegan(
+        "sample", run_folder, "--n", 25, "--seed", 7, "--captions", "--columns", 10, "--scale", 1, "--out", out
+    )
     assert status == 0, err
-    assert text == f"{out}: 25 faces, seeds 7 to 31\n"
+    assert text == f"{out}: 25 faces of 16×16, seeds 7 to 31\n"
     picture = load_png(out)
     below = (picture.shape[0] - (3 * 18 - 2)) // 3
     assert picture.shape[1] == 10 * 18 - 2 and below > 6
