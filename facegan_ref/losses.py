@@ -10,6 +10,7 @@ All take `(N,)`, `(N, 1)` or any other shape and return a scalar tensor: the mea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -149,17 +150,26 @@ class Objective(NamedTuple):
     """Outputs above it count as "real" in the accuracies."""
     compares: bool = False
     """Whether G's loss needs D's outputs for real images too."""
+    at_chance: tuple[float, float] | None = None
+    """D's and G's loss where D answers 0 to everything, if that is where they meet."""
 
 
 OBJECTIVES: dict[str, Objective] = {
-    "non-saturating": Objective(discriminator_loss, generator_loss),
-    "minimax": Objective(discriminator_loss, generator_loss_minimax),
+    "non-saturating": Objective(
+        discriminator_loss, generator_loss, at_chance=(2 * math.log(2), math.log(2))
+    ),
+    "minimax": Objective(
+        discriminator_loss, generator_loss_minimax, at_chance=(2 * math.log(2), -math.log(2))
+    ),
     "least-squares": Objective(
         least_squares_discriminator_loss, least_squares_generator_loss, False, 0.5
     ),
     "hinge": Objective(hinge_discriminator_loss, hinge_generator_loss, False),
     "wasserstein": Objective(wasserstein_discriminator_loss, wasserstein_generator_loss, False),
     "relativistic": Objective(
-        relativistic_discriminator_loss, relativistic_generator_loss, compares=True
+        relativistic_discriminator_loss,
+        relativistic_generator_loss,
+        compares=True,
+        at_chance=(math.log(2), math.log(2)),
     ),
 }

@@ -231,7 +231,10 @@ class Run:
     def finish(self) -> None:
         """Draw the curves and the progress GIF of all previews so far."""
         if self.history:
-            save_curves(self.history, self.folder / "curves.png")
+            objective = self.trainer.objective
+            save_curves(
+                self.history, self.folder / "curves.png", objective.at_chance, objective.has_logits
+            )
         frames = [load_png(path) for path in self.files.previews()]
         save_gif(frames, self.folder / "progress.gif", GIF_FPS)
 

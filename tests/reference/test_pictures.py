@@ -157,19 +157,32 @@ def test_gif_refuses_what_it_can_not_show(tmp_path, frames, fps, phrase):
 
 def history(steps, loss=1.0):
     return [
-        {"step": s, "loss_d": loss, "loss_g": 2 * loss, "d_real": 0.7, "d_fake": 0.3}
+        {
+            "step": s, "loss_d": loss, "loss_g": 2 * loss, "d_real": 0.7, "d_fake": 0.3,
+            "acc_real": 0.9, "acc_fake": 0.6,
+        }
         for s in range(1, steps + 1)
-    ]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("steps", [1, 7, 500])
 def test_curves_are_a_picture_with_something_in_it(tmp_path, steps):
     save_curves(history(steps), tmp_path / "new" / "curves.png")
     picture = load_png(tmp_path / "new" / "curves.png")
-    assert picture.shape == (440, 1210, 3)
-    for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):  # blue and orange, in both panels
+    assert picture.shape == (440, 1650, 3)
+    for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):  # blue and orange, in each panel
         found = np.abs(picture.astype(int) - colour).sum(axis=2) < 30
-        assert found[:, :605].sum() > 10 and found[:, 605:].sum() > 10
+        assert all(found[:, 550 * i : 550 * (i + 1)].sum() > 10 for i in range(3))
+
+
+def test_losses_below_zero_are_shown_too(tmp_path):
+    """As in the minimax and the Wasserstein game; without a chance there are no dotted lines."""
+    for name, chance in (("a.png", None), ("b.png", (1.4, -0.7))):
+        save_curves(history(50, loss=-3.0), tmp_path / name, at_chance=chance)
+        picture = load_png(tmp_path / name)[30:380, 60:540].astype(int)
+        for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
+            found = np.abs(picture - colour).sum(axis=2) < 30
+            assert found.sum(axis=1).max() > 100  # a line across the panel
 
 
 def test_curves_show_different_histories_differently(tmp_path):

@@ -21,7 +21,9 @@ def plain_curves(request, monkeypatch):
     """Curves as text, which shows the same in a fraction of the time, but for those who look."""
     if "drawn_curves" not in request.fixturenames:
         monkeypatch.setattr(
-            run_module, "save_curves", lambda history, path: path.write_text(json.dumps(history))
+            run_module,
+            "save_curves",
+            lambda history, path, *_: path.write_text(json.dumps(history)),
         )
 
 
