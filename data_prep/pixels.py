@@ -61,16 +61,14 @@ def _check_size(width: int, height: int) -> None:
 def _decode_jpeg(encoded: bytes) -> np.ndarray | None:
     """As `decode`; None for a JPEG that Pillow should judge."""
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded)
-        if colours in ("CMYK", "YCCK"):
-            return None
+        height, width, *_ = simplejpeg.decode_jpeg_header(encoded)
         _check_size(width, height)
         return simplejpeg.decode_jpeg(encoded)
     except BadPicture:
         raise
     except ValueError as error:
         # Damage within the data, which Pillow would take for a picture. A few bytes too many at
-        # its end do no harm, and of what else goes wrong Pillow knows the better reason.
+        # its end do no harm, and what else it refuses (CMYK) Pillow reads, or knows a reason.
         too_many = re.search(r"(\d+) extraneous bytes", str(error))
         if too_many and int(too_many[1]) <= PADDING:
             return None

@@ -122,6 +122,16 @@ def test_alike_in_hash_only_is_no_duplicate():
     assert duplicates(same, hashes[[0, 0, 1]]) == [[0, 1]]
 
 
+@pytest.mark.parametrize("bit", range(0, 64, 7))
+def test_duplicates_are_found_whichever_bit_of_their_hash_differs(bit):
+    rng = np.random.default_rng(bit)
+    images = torch.from_numpy(rng.integers(0, 256, (300, 3, 8, 8), dtype=np.uint8))
+    images[200] = images[100]
+    hashes = rng.integers(0, 2**63, 300, dtype=np.uint64) * np.uint64(2)
+    hashes[200] = hashes[100] ^ np.uint64(1 << bit)
+    assert duplicates(FaceArray(images), hashes) == [[100, 200]]
+
+
 def test_the_hash_says_where_it_grows_brighter():
     ramp = np.broadcast_to(np.arange(64, dtype=np.float32)[None, :, None], (64, 64, 3))
     hashes = difference_hash(np.stack([ramp, ramp[:, ::-1]]))

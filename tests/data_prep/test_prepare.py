@@ -289,14 +289,18 @@ def test_killed_at_each_step_of_the_end_the_same_bytes_come_out(tmp_path, small,
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "a.npy"]
 
 
-def test_a_journal_whose_last_line_was_cut_short_is_gone_on_with(tmp_path, big):
+def test_a_journal_whose_last_line_was_cut_short_is_gone_on_with(tmp_path, big, monkeypatch):
     out = tmp_path / "a.npy"
     interrupt(big[0], out, after=3)
     path = out.with_name("a.npy.journal")
     path.write_bytes(path.read_bytes()[:-40])
     assert chunks_done(out) == 2
     interrupt(big[0], out, after=5)
+    worked = []
+    work = engine.work
+    monkeypatch.setattr(engine, "work", lambda *args: (worked.append(args[1]), work(*args))[1])
     prepare(big[0], out, size=32, workers=1)
+    assert worked == [5, 6, 7, 8]
     assert result(out) == big[1:]
 
 

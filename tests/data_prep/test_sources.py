@@ -121,7 +121,14 @@ def test_pictures_of_any_size_and_kind_become_faces(tmp_path):
 
 def test_names_are_found_at_any_depth_and_in_any_case(tmp_path):
     contents = dict.fromkeys(
-        ["b/000003.JPG", "a/000010.jpeg", "000002.png", "__MACOSX/a/._000010.jpeg", "a/list.txt"],
+        [
+            "b/000003.JPG",
+            "a/000010.jpeg",
+            "000002.png",
+            "__MACOSX/a/._000010.jpeg",
+            "__MACOSX/7.jpg",
+            "a/list.txt",
+        ],
         b"x",
     )
     for source in (
@@ -131,7 +138,7 @@ def test_names_are_found_at_any_depth_and_in_any_case(tmp_path):
         _, listing = list_source(source, "celeba")
         assert listing.names == ["000002.png", "000003.JPG", "000010.jpeg"]
         assert listing.members == ["000002.png", "b/000003.JPG", "a/000010.jpeg"]
-        assert listing.others == ["__MACOSX/a/._000010.jpeg", "a/list.txt"]
+        assert listing.others == ["__MACOSX/7.jpg", "__MACOSX/a/._000010.jpeg", "a/list.txt"]
 
 
 def test_a_picture_that_is_there_twice_is_refused(tmp_path, contents):
