@@ -56,6 +56,14 @@ def make_optimizers(
     return optimizer_g, optimizer_d
 
 
+def ramped_decay(step: int, decay: float) -> float:
+    """An average's decay at `step`: at most `(1 + step) / (10 + step)`, so that it starts short.
+
+    Else the first weights, which are noise, would stay in the average for 1 / (1 - decay) steps.
+    """
+    return min(decay, (1 + step) / (10 + step))
+
+
 class EMA:
     """An exponential moving average of a network's parameters, with its own copy to sample from.
 
@@ -63,7 +71,7 @@ class EMA:
 
     Args:
         model: the network that is trained; left as it is.
-        decay: share of the average that an update keeps, in [0, 1).
+        decay: share of the average that an update keeps, in [0, 1); may be changed between updates.
 
     Attributes:
         model: the averaged network, in evaluation mode and without gradients.
@@ -71,7 +79,7 @@ class EMA:
     Source: Yazıcı et al. 2019; Karras et al. 2018, section 5.
     """
 
-    def __init__(self, model: nn.Module, decay: float):
+    def __init__(self, model: nn.Module, decay: float | Tensor):
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 

@@ -18,7 +18,7 @@ from facegan_ref.randomness import derive_seed, seed_device
 from facegan_ref.recipes import Recipe
 from facegan_ref.sampling import draw_latent, sample
 from facegan_ref.speed import CapturedUpdate, on_device
-from facegan_ref.stabilise import EMA, gradient_penalty, noise_sigma, r1_penalty
+from facegan_ref.stabilise import EMA, gradient_penalty, noise_sigma, r1_penalty, ramped_decay
 from facegan_ref.steps import discriminator_step, generator_step
 from facegan_ref.views import DiscriminatorView, GeneratorView, frozen
 
@@ -147,7 +147,8 @@ class Trainer:
 
         Returns:
             Indices of real images `(B,)`; latents `(updates, B, z_dim)`, one batch for each update
-            of D, the last one for G; the instance noise's standard deviation `()`.
+            of D, the last one for G; the instance noise's standard deviation and the average's
+            decay `(2,)`.
         """
         recipe = self.recipe
         rng = torch.Generator().manual_seed(derive_seed(self.seed, "latents", step))
@@ -159,9 +160,10 @@ class Trainer:
             ]
         )
         indices = distributed.own_part(self.batch_indices(step))
-        sigma = torch.tensor(noise_sigma(step, self.total_steps, recipe.sigma0))
+        sigma = noise_sigma(step, self.total_steps, recipe.sigma0)
+        schedules = torch.tensor([sigma, ramped_decay(step, recipe.ema_decay)])
         to = {"device": self.device, "non_blocking": True}
-        return indices.to(self._images.images.device), latents.to(**to), sigma.to(**to)
+        return indices.to(self._images.images.device), latents.to(**to), schedules.to(**to)
 
     # The loop.
 
@@ -187,9 +189,10 @@ class Trainer:
         seed_device(derive_seed(self.seed, "step", self.step), self.device)
         return self._update(*inputs)
 
-    def _play(self, indices: Tensor, latents: Tensor, sigma: Tensor) -> Tensor:
+    def _play(self, indices: Tensor, latents: Tensor, schedules: Tensor) -> Tensor:
         recipe, g, d = self.recipe, self._g, self._d
         real, batches = self.real_batch(indices), latents.unbind()
+        sigma, decay = schedules.unbind()
         d.sigma = sigma if recipe.sigma0 else None
         d.input_gradients = recipe.r1_gamma > 0
         for number, z in enumerate(batches[: recipe.d_steps], start=1):
@@ -204,6 +207,7 @@ class Trainer:
             loss_g = generator_step(g, d, self.optimizer_g, batches[-1], objective)
         d.begin()
         if self.ema is not None:
+            self.ema.decay = decay
             self.ema.update(self.generator)
         return self._measure(loss_d, loss_g, real_answers, fake_answers)
 

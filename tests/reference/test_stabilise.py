@@ -15,6 +15,7 @@ from facegan_ref.stabilise import (
     make_optimizers,
     noise_sigma,
     r1_penalty,
+    ramped_decay,
 )
 
 
@@ -66,6 +67,11 @@ def test_an_average_follows_its_closed_form_and_copies_buffers():
     assert network[0].weight.item() == 4 and network.training and not ema.model.training
     assert network[0].weight.requires_grad
     assert not any(p.requires_grad for p in ema.model.parameters())
+
+
+def test_an_average_begins_short():
+    assert ramped_decay(0, 0.999) == 0.1 and ramped_decay(89, 0.999) == pytest.approx(90 / 99)
+    assert ramped_decay(100_000, 0.999) == 0.999 and ramped_decay(5, 0.0) == 0
 
 
 def linear(w):

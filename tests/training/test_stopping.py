@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -175,3 +176,11 @@ def test_tensorboard_gets_the_metrics(new_run):
     losses = events.Scalars("loss/G")
     assert [event.step for event in losses] == list(range(1, 13))
     assert losses[-1].value == pytest.approx(run.trainer.metrics["loss_g"])
+
+
+def test_tensorboard_that_is_missing_is_named(new_run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    run = new_run(tensorboard=True)
+    run.start()
+    with pytest.raises(ValueError, match="pip install tensorboard.*metrics.jsonl has the same"):
+        run.train(quiet=True)
