@@ -51,10 +51,14 @@ def case_recipe(name: str, precision: str = "fp32"):
 
 
 def make_faces(recipe, images: int):
+    import torch
+
     from facegan_ref.data.faces import FaceArray
     from facegan_ref.data.toyfaces import ToyFaces
 
-    return FaceArray(ToyFaces(images, recipe.image_size, seed=0).images)
+    faces = ToyFaces(images, recipe.image_size, seed=0).images
+    # In memory as an array file has them.
+    return FaceArray(faces.contiguous(memory_format=torch.channels_last))
 
 
 class PlainLoop:
