@@ -182,5 +182,5 @@ def test_tensorboard_that_is_missing_is_named(new_run, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     run = new_run(tensorboard=True)
     run.start()
-    with pytest.raises(ValueError, match="pip install tensorboard.*has the same numbers"):
+    with pytest.raises(ValueError, match=r"pip install tensorboard.*has the same numbers"):
         run.train(quiet=True)
