@@ -35,7 +35,19 @@ def frames_of(path):
 def test_faces_are_numbered_by_their_seeds(facegan, run_folder, tmp_path):
     out = tmp_path / "faces.png"
     status, text, err = facegan(
-        "sample", run_folder, "--n", 25, "--seed", 7, "--captions", "--columns", 10, "--scale", 1, "--out", out
+        "sample",
+        run_folder,
+        "--n",
+        25,
+        "--seed",
+        7,
+        "--captions",
+        "--columns",
+        10,
+        "--scale",
+        1,
+        "--out",
+        out,
     )
     assert status == 0, err
     assert text == f"{out}: 25 faces of 16×16, seeds 7 to 31\n"
