@@ -28,10 +28,18 @@ def save_checkpoint(path: str | Path, state: dict) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".partial")
-    with open(beside, "wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(beside, "wb") as file:
+            torch.save({"format": FORMAT, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"{error.strerror}; the checkpoint before it is whole. Make room and resume",
+            str(path),
+        ) from error
     os.replace(beside, path)
     _flush_folder(path.parent)
 
@@ -39,6 +47,8 @@ def save_checkpoint(path: str | Path, state: dict) -> None:
 def keep_also_as(path: str | Path, other: str | Path) -> None:
     """Give the checkpoint at `path` a second name, in one step; what was there is replaced."""
     path, other = Path(path), Path(other)
+    if other.exists() and path.samefile(other):
+        return
     other.parent.mkdir(parents=True, exist_ok=True)
     beside = other.with_name(other.name + ".partial")
     beside.unlink(missing_ok=True)
@@ -65,10 +75,10 @@ def load_checkpoint(path: str | Path) -> dict:
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as err:  # damaged bytes end in KeyError, IndexError, OSError and more
-            reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
+            # torch's own text advises to run the file's code.
             raise CheckpointError(
-                f"{path}: not a readable checkpoint ({reason}). It may be truncated or come from "
-                "another program; use an earlier checkpoint of the run"
+                f"{path}: not a readable checkpoint ({type(err).__name__}). It may be truncated or "
+                "come from another program; use an earlier checkpoint of the run"
             ) from err
     found = state.get("format") if isinstance(state, dict) else None
     if isinstance(found, str) and found.startswith("facegan-checkpoint-") and found != FORMAT:

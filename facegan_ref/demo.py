@@ -50,9 +50,9 @@ def _train(folder: Path) -> Path:
 
     from facegan_ref.pictures import image_grid, save_png
     from facegan_ref.recipes import get_recipe
-    from facegan_ref.run import Run, choose_device, open_faces
+    from facegan_ref.run import Run, choose_device, describe_throughput, open_faces
     from facegan_ref.sampling import sample, sample_latent
-    from facegan_ref.training import Trainer, describe_throughput
+    from facegan_ref.training import Trainer
 
     recipe = get_recipe("quick")
     click.echo(f"1. Training a DCGAN on {DEMO_IMAGES} embedded faces ({recipe.source})")

@@ -7,6 +7,7 @@ does what the project meant.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 
 # Torch-free, so that the command line can list recipes at once: the names of the losses and of the
@@ -89,6 +90,12 @@ class Recipe:
     preview_every: int = 0  # steps between preview grids, besides the one at each epoch's end
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{field.name} is {value}, expected a finite number")
+        if self.image_size < 8:
+            raise ValueError(f"image_size is {self.image_size}, expected at least 8 pixels")
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")

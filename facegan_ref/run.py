@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -25,7 +27,7 @@ from facegan_ref.recipes import Recipe
 from facegan_ref.run_folder import LAST, RunFolder, rows_until
 from facegan_ref.sampling import draw_latent
 from facegan_ref.tensorboard import Board
-from facegan_ref.training import Trainer
+from facegan_ref.training import Trainer, TrainingDiverged
 
 GRID_COLUMNS = 8
 GIF_FPS = 4
@@ -122,8 +124,11 @@ class Run:
         self.best = state["best"]
         distributed.wait_for_all()
         if self._writes:
-            self.files.return_to(path, state, self.trainer.steps_per_epoch)
-            self.files.write_recipe(self.trainer.recipe)
+            with self.files.alone():
+                self.files.return_to(path, state, self.trainer.steps_per_epoch)
+                if self.trainer.recipe.to_dict() != state["recipe"]:
+                    self.files.save(self.state_dict())  # the wishes hold from now on
+                self.files.write_recipe(self.trainer.recipe)
         distributed.wait_for_all()
 
     def state_dict(self) -> dict:
@@ -144,6 +149,7 @@ class Run:
             request = stack.enter_context(stop_signals())
             write = None
             if self._writes:
+                stack.enter_context(self.files.alone())
                 log = stack.enter_context(open(self.files.metrics, "a", encoding="utf-8"))
                 bar = stack.enter_context(
                     tqdm(
@@ -160,6 +166,10 @@ class Run:
             trainer.callbacks.append(after_step)
             try:
                 trainer.run()
+            except TrainingDiverged:
+                if self._writes:  # the steps before the bad one are what to look at
+                    log.writelines(json.dumps(row) + "\n" for row in trainer.take_metrics())
+                raise
             finally:
                 trainer.callbacks.remove(after_step)
         if self._writes:
@@ -279,3 +289,23 @@ def open_faces(data: str | Path | None, recipe: Recipe, images: int) -> FaceArra
     from facegan_ref.data.toyfaces import ToyFaces
 
     return FaceArray(ToyFaces(images, recipe.image_size, seed=0).images, {"source": "toyfaces"})
+
+
+class Throughput:
+    """Images trained on and seconds taken, as text like `12,800 images in 160 s, 80 images/s`."""
+
+    images = 0
+    seconds = 0.0
+
+    def __str__(self) -> str:
+        rate = self.images / self.seconds if self.seconds else 0.0
+        return f"{self.images:,} images in {self.seconds:,.0f} s, {rate:,.0f} images/s"
+
+
+@contextlib.contextmanager
+def describe_throughput(trainer: Trainer) -> Iterator[Throughput]:
+    """Measure what the trainer does within this block, previews and checkpoints included."""
+    result, first, start = Throughput(), trainer.step, time.perf_counter()
+    yield result
+    result.seconds = time.perf_counter() - start
+    result.images = (trainer.step - first) * trainer.recipe.batch_size

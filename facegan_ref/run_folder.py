@@ -14,8 +14,10 @@ runs/quick/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from facegan_ref.checkpoint import CheckpointError, keep_also_as, load_checkpoint, save_checkpoint
@@ -44,6 +46,10 @@ class RunFolder:
 
     def create(self, recipe: Recipe) -> None:
         """Make the folder; FileExistsError when it already holds a run."""
+        if self.path.exists() and not self.path.is_dir():
+            raise FileExistsError(
+                f"{self.path}: is a file, expected a folder; choose another --out"
+            )
         if self.last.exists() or self.metrics.exists():
             raise FileExistsError(
                 f"{self.path}: already holds a run. Go on with it by --resume {self.path}, "
@@ -51,6 +57,26 @@ class RunFolder:
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self.write_recipe(recipe)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within this block no other process may write into the folder (BlockingIOError there).
+
+        The lock goes with the process, however it ends. Where the system or the drive has no
+        locks, nothing is locked.
+        """
+        with open(self.path / "recipe.json", "rb") as file:
+            try:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BlockingIOError(
+                    f"{self.path}: another process is training this run; wait for it or stop it"
+                ) from None
+            except (ImportError, OSError):  # Windows; some mounted drives
+                pass
+            yield
 
     def write_recipe(self, recipe: Recipe) -> None:
         text = json.dumps(recipe.to_dict(), indent=1) + "\n"
@@ -149,8 +175,11 @@ def rows_until(log: Path, step: int) -> list[dict]:
 
 def write_rows(log: Path, rows: list[dict]) -> None:
     """Replace a log by `rows`, in one step."""
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if log.exists() and log.read_text(encoding="utf-8") == text:
+        return
     beside = log.with_name(log.name + ".partial")
-    beside.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    beside.write_text(text, encoding="utf-8")
     os.replace(beside, log)
 
 

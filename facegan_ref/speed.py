@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -38,7 +39,22 @@ def on_device(faces: FaceArray, device: torch.device) -> FaceArray:
     free, _ = torch.cuda.mem_get_info(device)
     if faces.images.numel() > MOST_OF_MEMORY * free:
         return faces
-    return FaceArray(faces.images.to(device), faces.manifest, faces.attributes)
+    return faces.to(device)
+
+
+@contextlib.contextmanager
+def deterministic_kernels(device: torch.device) -> Iterator[None]:
+    """Within this block CUDA's convolutions sum in one order, so that a resume is exact."""
+    cudnn = torch.backends.cudnn
+    if device.type != "cuda":
+        yield
+        return
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 class CapturedUpdate:

@@ -16,8 +16,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 def noise_sigma(step: int, total_steps: int, sigma0: float) -> float:
     """Standard deviation of the instance noise at `step`: falls linearly from `sigma0` to 0.
 
-    `sigma0` at step 0, exactly 0 at `total_steps` and after. Source: Sønderby et al. 2017,
-    section 3.2 (annealed noise).
+    `sigma0` at step 0, exactly 0 at `total_steps` and after. Source: Sønderby et al. 2017
+    (annealed instance noise).
     """
     return sigma0 * max(0.0, 1 - step / total_steps)
 
@@ -34,7 +34,7 @@ def add_instance_noise(
         images: `(N, C, H, W)`; gradients flow through.
         generator: source of randomness on the images' device; torch's global one when None.
 
-    Source: Sønderby et al. 2017, section 3.2; Arjovsky and Bottou 2017, section 3.
+    Source: Sønderby et al. 2017; Arjovsky and Bottou 2017, section 3.
     """
     noise = torch.empty_like(images).normal_(generator=generator)
     return images + sigma * noise
@@ -76,7 +76,7 @@ class EMA:
     Attributes:
         model: the averaged network, in evaluation mode and without gradients.
 
-    Source: Yazıcı et al. 2019; Karras et al. 2018, section 5.
+    Source: Yazıcı et al. 2019; Karras et al. 2018, appendix A.
     """
 
     def __init__(self, model: nn.Module, decay: float | Tensor):

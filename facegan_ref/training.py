@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +13,10 @@ from facegan_ref import distributed
 from facegan_ref.architectures import build_networks, show_in_tanh_range
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.losses import OBJECTIVES
-from facegan_ref.randomness import derive_seed, seed_device
+from facegan_ref.randomness import derive_seed, own_randomness, seed_device
 from facegan_ref.recipes import Recipe
 from facegan_ref.sampling import draw_latent, sample
-from facegan_ref.speed import CapturedUpdate, on_device
+from facegan_ref.speed import CapturedUpdate, deterministic_kernels, on_device
 from facegan_ref.stabilise import EMA, gradient_penalty, noise_sigma, r1_penalty, ramped_decay
 from facegan_ref.steps import discriminator_step, generator_step
 from facegan_ref.views import DiscriminatorView, GeneratorView, frozen
@@ -86,6 +85,11 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.data = faces.fingerprint
         self._images = on_device(faces, self.device)
+        if capture and not self._images.images.is_cuda:
+            raise ValueError(
+                f"the images take more than half of the free memory of {device}: steps that fetch "
+                "them from elsewhere can't be captured; leave --capture away"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             generator, discriminator = build_networks(recipe)
@@ -169,11 +173,7 @@ class Trainer:
 
     def run(self, until: int | None = None) -> None:
         """Train up to step `until` (the recipe's end when None); TrainingDiverged on a bad loss."""
-        cuda = self.device.type == "cuda"
-        with (
-            torch.random.fork_rng(devices=[self.device] if cuda else []),
-            torch.backends.cudnn.flags(deterministic=True) if cuda else contextlib.nullcontext(),
-        ):
+        with own_randomness(self.device), deterministic_kernels(self.device):
             for _ in range(self.step, self.total_steps if until is None else until):
                 self._unread.append(self.update())
                 self.step += 1
@@ -314,7 +314,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Put back what `state_dict` gave; ValueError when it belongs to other data.
+        """Put back what `state_dict` gave; ValueError when it belongs to other data or is too far.
 
         The learning rates are those of this trainer's recipe and the kernels those of its device,
         which may differ from the state's.
@@ -324,6 +324,11 @@ class Trainer:
                 f"the run was trained on {state['images']} images with fingerprint "
                 f"{state['data']}, these are {len(self.faces)} with {self.data}: resume with the "
                 "same data"
+            )
+        if state["step"] > self.total_steps:
+            raise ValueError(
+                f"the run has done {state['step']} steps, {self.recipe.epochs} epochs have only "
+                f"{self.total_steps}: ask for more epochs, or go back to an earlier checkpoint"
             )
         optimizers = (self.optimizer_g, self.optimizer_d)
         own = [
@@ -363,23 +368,3 @@ def _require_fit(recipe: Recipe, faces: FaceArray) -> None:
             f"batch_size {recipe.batch_size} can't be shared evenly by "
             f"{distributed.world_size()} processes"
         )
-
-
-class Throughput:
-    """Images trained on and seconds taken, as text like `12,800 images in 160 s, 80 images/s`."""
-
-    images = 0
-    seconds = 0.0
-
-    def __str__(self) -> str:
-        rate = self.images / self.seconds if self.seconds else 0.0
-        return f"{self.images:,} images in {self.seconds:,.0f} s, {rate:,.0f} images/s"
-
-
-@contextlib.contextmanager
-def describe_throughput(trainer: Trainer) -> Iterator[Throughput]:
-    """Measure what the trainer does within this block, previews and checkpoints included."""
-    result, first, start = Throughput(), trainer.step, time.perf_counter()
-    yield result
-    result.seconds = time.perf_counter() - start
-    result.images = (trainer.step - first) * trainer.recipe.batch_size

@@ -44,14 +44,13 @@ class View(nn.Module):
         self.device_type = device.type
 
     def forward(self, x: Tensor) -> Tensor:
-        own = SmallMapsAsProducts(self.dtype) if self.device_type == "cpu" else None
-        autocast = torch.autocast(
-            self.device_type,
-            torch.bfloat16,
-            enabled=self.dtype == torch.bfloat16,
-            cache_enabled=False,  # it would outlive the weights inside a captured step
-        )
-        with own or contextlib.nullcontext(), autocast:
+        with contextlib.ExitStack() as stack:
+            if self.device_type == "cpu":
+                stack.enter_context(SmallMapsAsProducts(self.dtype))
+            if self.dtype == torch.bfloat16:
+                # Inside a captured step a cache of cast weights would outlive the weights.
+                cast = torch.autocast(self.device_type, torch.bfloat16, cache_enabled=False)
+                stack.enter_context(cast)
             return self.network(x).float()
 
 

@@ -11,6 +11,7 @@ from facegan_ref.commands.options import FILE, SEED
 from facegan_ref.recipes import RECIPES, Recipe, get_recipe
 
 MAY_CHANGE = {"epochs", "lr_g", "lr_d", "precision", "preview_every"}  # when a run is resumed
+TOY_FACES = 8000
 OPEN_FIELDS = [
     field for field in dataclasses.fields(Recipe) if field.name not in ("name", "source", "faults")
 ]
@@ -69,9 +70,7 @@ IN_TABLE = {
 @click.option(
     "--images",
     type=click.IntRange(1),
-    default=8000,
-    show_default=True,
-    help="how many toy faces to draw when there is no --data",
+    help="how many toy faces to draw when there is no --data; default: 8000, or the run's",
 )
 @click.option("--out", type=FILE, help="the run's folder; default: runs/RECIPE")
 @click.option(
@@ -119,16 +118,21 @@ def train(
     from facegan_ref import distributed
     from facegan_ref.evaluation import QualityMeasure
     from facegan_ref.interrupt import TrainingStopped
-    from facegan_ref.run import Run, choose_device, open_faces
+    from facegan_ref.run import Run, choose_device, describe_throughput, open_faces
     from facegan_ref.speed import tune_memory
-    from facegan_ref.training import Trainer, TrainingDiverged, describe_throughput
+    from facegan_ref.training import Trainer, TrainingDiverged
 
     changes = {name: value for name, value in changes.items() if value is not None}
+    if 0 < quality_images < 16:
+        raise ValueError(f"--quality-images is {quality_images}, expected 0 (none) or 16 and more")
+    if out is not None and not out.name:
+        raise ValueError("--out is empty, expected a folder of the run's own, such as runs/mine")
     if resume is None:
-        checkpoint, folder = None, out
+        checkpoint, folder, images = None, out, images or TOY_FACES
         recipe = get_recipe(recipe_name or "quick").override(**changes)
     else:
-        recipe, seed, folder, checkpoint = _saved(resume, recipe_name, out, seed, changes)
+        recipe, state, folder, checkpoint = _saved(resume, recipe_name, out, seed, changes)
+        seed, images = state["seed"], images or state["images"]
     tune_memory()
     device = distributed.join_torchrun(choose_device(device))
     speaks = distributed.rank() == 0
@@ -153,6 +157,14 @@ def train(
             run.train()
     except TrainingDiverged as error:
         raise click.ClickException(f"{error}: --resume {run.folder}") from error
+    except RuntimeError as error:
+        if "alloc" not in str(error) and "out of memory" not in str(error):
+            raise
+        raise click.ClickException(
+            f"the memory of {device} is not enough for recipe {recipe.name} with batch_size "
+            f"{recipe.batch_size}, ngf {recipe.ngf}, ndf {recipe.ndf}, z_dim {recipe.z_dim}: make "
+            "one of them smaller"
+        ) from error
     except TrainingStopped as stop:
         click.echo(f"facegan: {stop}. Go on with --resume {run.folder}", err=True)
         raise SystemExit(128 + stop.number) from None
@@ -164,8 +176,8 @@ def train(
 
 def _saved(
     resume: Path, recipe_name: str | None, out: Path | None, seed: int | None, changes: dict
-) -> tuple[Recipe, int, Path, Path]:
-    """Recipe, seed, folder and checkpoint of the run to go on with; ValueError for bad wishes."""
+) -> tuple[Recipe, dict, Path, Path]:
+    """Recipe, state, folder and checkpoint of the run to go on with; ValueError for bad wishes."""
     from facegan_ref.checkpoint import load_checkpoint
     from facegan_ref.run_folder import LAST
 
@@ -192,4 +204,4 @@ def _saved(
         raise ValueError(
             f"--seed is {seed}, but the run in {folder} has seed {state['seed']}: leave --seed away"
         )
-    return recipe.override(**changes), state["seed"], folder, checkpoint
+    return recipe.override(**changes), state, folder, checkpoint

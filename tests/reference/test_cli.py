@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -154,6 +155,19 @@ def test_sampling_needs_no_more_memory_for_more_faces(run_folder, tmp_path):
     assert np.abs(few[:16, :34].astype(int) - many[:16, :34]).max() <= 1  # batches of 2 and 256
 
 
+def test_a_resume_takes_as_many_drawn_faces_as_the_run_had(run_folder, tmp_path):
+    shutil.copytree(run_folder, tmp_path / "copy")
+    again = ("train", "--resume", "copy", "--epochs", 4, "--device", "cpu", "--quality-images", 0)
+    result = facegan(*again, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert load_checkpoint(tmp_path / "copy" / "last.pt")["step"] == 16
+    for wish, phrase in ((("--seed", 7), "has seed 4"), (("--recipe", "course"), "run of quick")):
+        assert_one_line(facegan("train", "--resume", "copy", *wish, cwd=tmp_path), phrase)
+    assert_one_line(
+        facegan("train", "--resume", "copy", "--epochs", 2, cwd=tmp_path), "has done 16 steps"
+    )
+
+
 def test_a_resume_may_go_on_longer_but_not_change_the_networks(run_folder, tmp_path):
     assert_one_line(
         facegan("train", "--resume", run_folder, *DATA, "--ngf", 8, cwd=tmp_path),
@@ -182,6 +196,11 @@ def test_a_diverging_run_says_so_in_one_line(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+def test_a_memory_that_is_too_small_is_said_in_one_line(tmp_path):
+    result = facegan("train", *TINY, "--z-dim", 10**12, cwd=tmp_path)
+    assert_one_line(result, "memory of cpu is not enough", "z_dim 1000000000000", status=1)
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
     """Files that are none of what the commands want."""
@@ -208,6 +227,14 @@ def sources(tmp_path_factory):
         ("train --recipe dcgna", ("no recipe 'dcgna'", "quick, mlp-goodfellow")),
         ("train --image-size 48 --images 64", ("image_size is 48", "power of two")),
         ("train --ngf 0", ("ngf is 0",)),
+        ("train --lr-g inf", ("lr_g is inf, expected a finite number",)),
+        ("train --model mlp --image-size 5", ("image_size is 5, expected at least 8",)),
+        ("train --quality-images 8", ("--quality-images is 8, expected 0 (none) or 16",)),
+        ("train --images 64 --out celeba.zip", ("celeba.zip: is a file, expected a folder",)),
+        ("train --out . --images 64", ("--out is empty",)),
+        ("train --loss hinge --smoothing 0.1", ("loss hinge has no labels to smooth",)),
+        ("train --augment flip", ("'flip' is not known; there are color",)),
+        ("train --capture --images 64 --device cpu", ("only steps on a CUDA device",)),
         ("train --device gpu --images 64", ("no device is called 'gpu'",)),
         ("train --resume nowhere", ("last.pt: no such checkpoint",)),
         ("sample nowhere", ("nowhere: no such checkpoint",)),

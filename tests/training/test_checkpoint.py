@@ -3,12 +3,19 @@
 import io
 import pickle
 import random
+import zipfile
 
 import pytest
 import torch
 
 from facegan_ref import checkpoint
-from facegan_ref.checkpoint import FORMAT, CheckpointError, load_checkpoint, save_checkpoint
+from facegan_ref.checkpoint import (
+    FORMAT,
+    CheckpointError,
+    keep_also_as,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 
 @pytest.fixture
@@ -118,6 +125,33 @@ def test_a_foreign_file_is_refused(tmp_path, content):
     path = tmp_path / "last.pt"
     path.write_bytes(content)
     assert_refused(path, "not a readable checkpoint")
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "last.pt"
+    with open(path, "wb") as file:
+        file.truncate(9 << 30)  # a hole: takes no room on the disk
+    assert_refused(path, "9.0 GiB, expected at most 8 GiB")
+    monkeypatch.setattr(checkpoint, "MOST_BYTES", 1 << 20)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/0", bytes(3 << 20))
+    assert path.stat().st_size < 10_000
+    assert_refused(path, "expected at most")
+
+
+def test_a_second_name_replaces_the_file_that_had_it(path, monkeypatch):
+    other = path.parent / "kept" / "best.pt"
+    keep_also_as(path, other)
+    save_checkpoint(path, {"step": 8})
+    assert load_checkpoint(other)["step"] == 7 and load_checkpoint(path)["step"] == 8
+
+    def no_links(*_):
+        raise OSError("not supported here, as on a mounted drive")
+
+    monkeypatch.setattr(checkpoint.os, "link", no_links)
+    keep_also_as(path, other)
+    assert load_checkpoint(other)["step"] == 8
+    assert sorted(p.name for p in other.parent.iterdir()) == ["best.pt"]
 
 
 def test_any_damage_ends_in_one_kind_of_error(path):

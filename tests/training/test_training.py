@@ -11,6 +11,7 @@ from torch import nn
 from facegan_ref import training
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.models import Discriminator, Generator, MLPDiscriminator, MLPGenerator
+from facegan_ref.run import describe_throughput
 from facegan_ref.sampling import sample, sample_latent
 from facegan_ref.steps import discriminator_step, generator_step
 from facegan_ref.training import (
@@ -18,7 +19,6 @@ from facegan_ref.training import (
     TrainingDiverged,
     build_adam,
     build_networks,
-    describe_throughput,
     frozen,
 )
 
@@ -257,6 +257,17 @@ def test_a_resume_may_change_learning_rates(tiny_recipe, tiny_faces):
 
 
 # ---- callbacks, stops, refusals -------------------------------------------------------------
+
+
+def test_a_loaded_training_has_no_metrics_of_another(tiny_recipe, tiny_faces):
+    trainer = Trainer(tiny_recipe, tiny_faces)
+    state = copy.deepcopy(trainer.state_dict())
+    trainer.read_every = 3
+    trainer.run(until=4)
+    trainer.load_state_dict(state)
+    assert trainer.take_metrics() == []
+    trainer.run(until=2)
+    assert [row["step"] for row in trainer.take_metrics()] == [1, 2]
 
 
 def test_callbacks_come_after_each_step_in_order(tiny_recipe, tiny_faces):
