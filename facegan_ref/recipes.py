@@ -262,7 +262,6 @@ RECIPES: dict[str, Recipe] = {
             z_dim=128,
             smoothing=0.1,
             sigma0=0.1,
-            augment="color,translation",
             batch_size=64,
             epochs=30,
             ema_decay=0.999,
