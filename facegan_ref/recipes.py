@@ -153,7 +153,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="mlp-goodfellow",
-            source="Goodfellow et al. 2014 with the sizes of seed 000's first stage, 48 pixels",
+            source="Goodfellow et al. 2014 with the sizes of project 000's first stage, 48 pixels",
             faults=(
                 "000: the loss is NaN: log(D + eps) outside of its logarithm becomes 0 * log 0",
                 "000: real images are ImageNet-normalised, generated ones lie in [0, 1]",
@@ -181,7 +181,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="morphing-app",
-            source="seed 000: face generation and morphing with a Flask page",
+            source="existing project 000: face generation and morphing with a Flask page",
             faults=(
                 "clamps noisy images to [0, 1] and noises them in D's step only: D is right on all "
                 "it sees while the logged G loss is 0.0001",
@@ -203,7 +203,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="nanodegree",
-            source="seed 001: a nanodegree's project on 32,600 CelebA images",
+            source="existing project 001: a nanodegree's project on 32,600 CelebA images",
             faults=(
                 'says that detaching avoids "updating G twice"',
                 "says that D's summed loss is balanced near 0.5; at chance it is 1.386",
@@ -217,7 +217,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="laptop-mps",
-            source="seed 002: FaceGAN on an Apple M1 Max, standard DCGAN at 64 pixels",
+            source="existing project 002: FaceGAN on an Apple M1 Max, standard DCGAN at 64 pixels",
             faults=(
                 "logs D(G(z)) before and after the generator's step as one quotient",
                 "draws its preview samples in train mode",
@@ -227,7 +227,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="unit-range",
-            source="seed 003: a notebook on a T4, images in [0, 1]",
+            source="existing project 003: a notebook on a T4, images in [0, 1]",
             faults=(
                 "saves checkpoints that nothing reads",
                 "reads D 0.3 and G 3 to 5 as healthy and free of mode collapse, and measures no "
@@ -240,7 +240,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="small-32",
-            source="seed 004: Keras, 32 pixels, D without batch normalisation",
+            source="existing project 004: Keras, 32 pixels, D without batch normalisation",
             faults=(
                 "says that images lie in [-1, 1] and computes x / 255",
                 "logs means over the whole run: D seems 97 % right while G fools it 97 % of the "

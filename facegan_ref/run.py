@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import torch
 from torch import nn
@@ -28,6 +28,9 @@ from facegan_ref.run_folder import LAST, RunFolder, rows_until
 from facegan_ref.sampling import draw_latent
 from facegan_ref.tensorboard import Board
 from facegan_ref.training import Trainer, TrainingDiverged
+
+if TYPE_CHECKING:
+    from facegan_ref.evaluation import QualityMeasure
 
 GRID_COLUMNS = 8
 GIF_FPS = 4
@@ -73,7 +76,7 @@ class Run:
         trainer: Trainer,
         checkpoint_every: int = 500,
         keep: int = 3,
-        measure=None,
+        measure: QualityMeasure | None = None,
         quality_images: int = 1000,
         tensorboard: bool = False,
     ):

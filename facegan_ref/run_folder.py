@@ -20,6 +20,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 from facegan_ref.checkpoint import CheckpointError, keep_also_as, load_checkpoint, save_checkpoint
 from facegan_ref.recipes import Recipe
 
@@ -65,18 +70,22 @@ class RunFolder:
         The lock goes with the process, however it ends. Where the system or the drive has no
         locks, nothing is locked.
         """
-        with open(self.path / "recipe.json", "rb") as file:
+        if fcntl is None:
+            yield
+            return
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
             try:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BlockingIOError(
                     f"{self.path}: another process is training this run; wait for it or stop it"
                 ) from None
-            except (ImportError, OSError):  # Windows; some mounted drives
+            except OSError:  # some mounted drives
                 pass
             yield
+        finally:
+            os.close(descriptor)
 
     def write_recipe(self, recipe: Recipe) -> None:
         text = json.dumps(recipe.to_dict(), indent=1) + "\n"
