@@ -11,14 +11,12 @@ from facegan_ref.commands.latent_options import (
     SeedList,
     save_film,
 )
-from facegan_ref.commands.options import FILE, SEED
+from facegan_ref.commands.options import FILE, SEED, real_faces
 
 
 @click.command()
 @click.argument("run", type=FILE)
-@click.option("--data", type=FILE, help="array file with attributes; default: toy faces")
-@click.option("--images", type=click.IntRange(1), default=8000, show_default=True,
-              help="how many toy faces to draw when there is no --data")  # fmt: skip
+@real_faces
 @click.option("--attributes", type=NameList(), help="such as Smiling,Male; default: all possible")
 @click.option("--faces", "n", type=click.IntRange(100), default=4000, show_default=True,
               help="how many generated faces to judge")  # fmt: skip

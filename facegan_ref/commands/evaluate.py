@@ -7,19 +7,12 @@ from pathlib import Path
 
 import click
 
-from facegan_ref.commands.options import FILE, SEED
+from facegan_ref.commands.options import FILE, SEED, real_faces
 
 
 @click.command()
 @click.argument("run", type=FILE)
-@click.option("--data", type=FILE, help="the array file of the training; default: toy faces")
-@click.option(
-    "--images",
-    type=click.IntRange(1),
-    default=8000,
-    show_default=True,
-    help="how many toy faces there are without --data",
-)
+@real_faces
 @click.option(
     "--n", type=click.IntRange(1), default=5000, show_default=True, help="how many to generate"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from facegan_ref.commands.latent_options import SCALE, TRUNCATION, SeedList, save_film
-from facegan_ref.commands.options import FILE, SEED
+from facegan_ref.commands.options import FILE, SEED, real_faces
 
 
 @click.command()
@@ -77,9 +77,7 @@ def grid(run, corners, side, mode, truncation, scale, out):
 
 @click.command()
 @click.argument("run", type=FILE)
-@click.option("--data", type=FILE, help="array file of `python -m data_prep`; default: toy faces")
-@click.option("--images", type=click.IntRange(1), default=8000, show_default=True,
-              help="how many toy faces to draw when there is no --data")  # fmt: skip
+@real_faces
 @click.option("--n", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="of the first face")
 @click.option("--scale", type=SCALE, default=2, show_default=True)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from facegan_ref.commands.options import FILE, SEED
+from facegan_ref.commands.options import FILE, SEED, TOY_FACES
 from facegan_ref.recipes import RECIPES, Recipe, get_recipe
 
 MAY_CHANGE = {"epochs", "lr_g", "lr_d", "precision", "preview_every"}  # when a run is resumed
-TOY_FACES = 8000
 OPEN_FIELDS = [
     field for field in dataclasses.fields(Recipe) if field.name not in ("name", "source", "faults")
 ]
@@ -116,15 +115,17 @@ def train(
         print_recipes()
         return
     from facegan_ref import distributed
-    from facegan_ref.evaluation import QualityMeasure
+    from facegan_ref.evaluation import MIN_IMAGES, QualityMeasure
     from facegan_ref.interrupt import TrainingStopped
     from facegan_ref.run import Run, choose_device, describe_throughput, open_faces
     from facegan_ref.speed import tune_memory
     from facegan_ref.training import Trainer, TrainingDiverged
 
     changes = {name: value for name, value in changes.items() if value is not None}
-    if 0 < quality_images < 16:
-        raise ValueError(f"--quality-images is {quality_images}, expected 0 (none) or 16 and more")
+    if 0 < quality_images < MIN_IMAGES:
+        raise ValueError(
+            f"--quality-images is {quality_images}, expected 0 (none) or {MIN_IMAGES} and more"
+        )
     if out is not None and not out.name:
         raise ValueError("--out is empty, expected a folder of the run's own, such as runs/mine")
     if resume is None:
