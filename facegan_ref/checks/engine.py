@@ -101,12 +101,23 @@ class Lesson:
         number: two digits, "03".
         slug: the rest of the folder's name, "losses".
         title: for people.
+        builds: what the student builds, for the table of lessons.
+        minutes: how long it takes, for the table of lessons.
         given: names that the lesson's locked cells import for the student, each with the place
             that it comes from: `{"nn": "torch.nn", "loss": "package.module:loss"}`.
     """
 
-    def __init__(self, number: str, slug: str, title: str, given: dict[str, str] | None = None):
+    def __init__(
+        self,
+        number: str,
+        slug: str,
+        title: str,
+        builds: str,
+        minutes: int,
+        given: dict[str, str] | None = None,
+    ):
         self.number, self.slug, self.title = number, slug, title
+        self.builds, self.minutes = builds, minutes
         self.given = {**GIVEN_EVERYWHERE, **(given or {})}
         self.tasks: dict[str, Task] = {}
 

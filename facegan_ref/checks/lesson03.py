@@ -24,7 +24,13 @@ from facegan_ref.checks.scalar_loss import (
     vector,
 )
 
-lesson = Lesson("03", "losses", "Losses: what the two players minimise")
+lesson = Lesson(
+    "03",
+    "losses",
+    "Losses",
+    builds="what the two players minimise, from logits, and why the first formula fails",
+    minutes=45,
+)
 
 lesson.task(
     "3.1",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from facegan_ref.checks.engine import Lesson, Task
 
-# Numbers of the lessons that have checks; each has its module lessonNN.py.
-LESSONS = ("03", "04")
+# Numbers of the lessons that have checks: each has its module lessonNN.py.
+LESSONS = tuple(
+    sorted(path.stem[-2:] for path in Path(__file__).parent.glob("lesson[0-9][0-9].py"))
+)
 
 
 def lesson_number(name: str) -> str:
