@@ -5,7 +5,9 @@ Nothing here is needed for training, checking or grading.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import html
 import io
 import os
 import sys
@@ -171,8 +173,12 @@ def _as_png(picture: np.ndarray) -> bytes:
 
 
 def _display_picture(kind: str, encoded: bytes, alt: str) -> None:
-    display(
-        {kind: encoded, "text/plain": alt or "a picture"},
-        raw=True,
-        metadata={kind: {"alt": alt}} if alt else {},
-    )
+    """Show a picture: as HTML with its text for notebooks and pages, as itself for the rest.
+
+    JupyterLab has no place for the text of a bare picture.
+    """
+    data = base64.b64encode(encoded).decode()
+    text = html.escape(alt, quote=True)
+    style = "max-width: 100%; background: white"
+    markup = f'<img alt="{text}" style="{style}" src="data:{kind};base64,{data}">'
+    display({"text/html": markup, kind: data, "text/plain": alt or "a picture"}, raw=True)

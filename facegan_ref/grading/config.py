@@ -32,7 +32,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from facegan_ref.grading.cells import RestoreCells
 from facegan_ref.grading.execute import GuardedExecute
 from facegan_ref.grading.notes import WriteNotes
-from facegan_ref.grading.publish import HideHiddenTests, NumberedStubs
+from facegan_ref.grading.publish import HideHiddenTests, NumberedStubs, WriteAddress
 from facegan_ref.grading.scores import RequireScore
 from facegan_ref.grading.submissions import UNUSED_PATTERNS
 
@@ -66,6 +66,7 @@ def course_config(root: Path) -> Config:
         IncludeHeaderFooter,
         InstantiateTests,
         LockCells,
+        WriteAddress,
         NumberedStubs,
         ClearOutput,
         CheckCellMetadata,

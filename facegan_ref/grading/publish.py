@@ -1,12 +1,29 @@
-"""What leaves the house: stubs in place of solutions, feedback without the hidden tests."""
+"""What leaves the house: addresses, stubs in place of solutions, feedback without hidden tests."""
 
 from __future__ import annotations
 
 from nbformat import NotebookNode
-from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_locked
+from traitlets import Unicode
 
 from facegan_ref.grading.marks import read_mark
+
+
+class WriteAddress(NbGraderPreprocessor):
+    """Write the course's own address into Colab's badge and the set-up cell."""
+
+    placeholder = "OWNER/REPOSITORY"
+    repository = Unicode(
+        "facegan-course/facegan-course",
+        help="Where the course lies on GitHub, owner/name: for `Open in Colab` and its set-up.",
+    ).tag(config=True)
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, cell_index: int
+    ) -> tuple[NotebookNode, dict]:
+        cell.source = cell.source.replace(self.placeholder, self.repository)
+        return cell, resources
 
 
 class NumberedStubs(ClearSolutions):

@@ -1,5 +1,7 @@
 """Make `lessons/` from `solutions/`: the same bytes on every run, replaced only when all went well.
 
+The README's table of lessons is brought up to date with it.
+
 python -m facegan_ref.grading.release            # write what changed
 python -m facegan_ref.grading.release --check    # show the difference, exit 1 if there is one
 """
@@ -24,6 +26,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 
 from facegan_ref.grading.config import RELEASE, SOURCE, load_config
+from facegan_ref.grading.contents import with_lessons_table
 from facegan_ref.grading.marks import Mark, read_mark
 from facegan_ref.grading.submissions import visible_files
 
@@ -179,6 +182,9 @@ def _check_released(path: Path) -> None:
                 ) from error
 
 
+README = "README.md"
+
+
 def differences(fresh: Path, released: Path) -> dict[str, tuple[bytes | None, bytes | None]]:
     """Return {relative path: (old, new) contents} of the files which differ; None for no file.
 
@@ -195,13 +201,23 @@ def differences(fresh: Path, released: Path) -> dict[str, tuple[bytes | None, by
     return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
 
 
+def readme_difference(root: Path) -> tuple[bytes, bytes] | None:
+    """Return the README's (old, new) contents when its table of lessons is out of date."""
+    path = root / README
+    if not path.is_file():
+        return None
+    old = path.read_text(encoding="utf-8")
+    new = with_lessons_table(old, lesson_names(root))
+    return None if old == new else (old.encode(), new.encode())
+
+
 def show(name: str, old: bytes | None, new: bytes | None, max_lines: int = 40) -> str:
-    """Return a unified diff of a released file."""
+    """Return a unified diff of a generated file."""
     lines = difflib.unified_diff(
         (old or b"").decode("utf-8", "replace").splitlines(),
         (new or b"").decode("utf-8", "replace").splitlines(),
-        f"{RELEASE}/{name}",
-        f"{RELEASE}/{name} (from {SOURCE}/)",
+        name,
+        f"{name} (from {SOURCE}/)",
         lineterm="",
     )
     shown = list(lines)
@@ -219,7 +235,7 @@ def holds_work(content: bytes | None) -> bool:
 
 
 def release(root: Path, *, check: bool = False, force: bool = False) -> list[str]:
-    """Bring `root`/lessons up to date with `root`/solutions.
+    """Bring `root`/lessons, and the README's table of lessons, up to date with `root`/solutions.
 
     Args:
         check: change nothing, only print the differences.
@@ -235,10 +251,14 @@ def release(root: Path, *, check: bool = False, force: bool = False) -> list[str
         fresh = Path(folder)
         build(root, fresh, lesson_names(root))
         changed = differences(fresh, target)
+        readme = readme_difference(root)
+        found = [f"{RELEASE}/{name}" for name in changed] + [README] * (readme is not None)
         if check:
             for name, (old, new) in changed.items():
-                print(show(name, old, new))
-            return list(changed)
+                print(show(f"{RELEASE}/{name}", old, new))
+            if readme:
+                print(show(README, *readme))
+            return found
         for name, (old, _) in changed.items():
             if holds_work(old) and not force:
                 raise ReleaseError(
@@ -251,7 +271,10 @@ def release(root: Path, *, check: bool = False, force: bool = False) -> list[str
             else:
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(fresh / name, target / name)
-        return list(changed)
+        if readme:
+            (fresh / README).write_bytes(readme[1])
+            os.replace(fresh / README, root / README)
+        return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -267,9 +290,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if options.check and changed:
-        print(f"{RELEASE}/ is out of date: run `make release`.", file=sys.stderr)
+        print(f"{' and '.join(changed)} out of date: run `make release`.", file=sys.stderr)
         return 1
-    print("\n".join(f"wrote {RELEASE}/{name}" for name in changed) or f"{RELEASE}/ is up to date")
+    print("\n".join(f"wrote {name}" for name in changed) or f"{RELEASE}/ is up to date")
     return 0
 
 

@@ -9,6 +9,7 @@ import pytest
 from graded_class import LESSON, REPOSITORY, fingerprints
 
 from facegan_ref.checks import find_lesson
+from facegan_ref.grading.contents import BEGIN, END, title_problems
 from facegan_ref.grading.release import (
     ReleaseError,
     lesson_names,
@@ -42,7 +43,7 @@ def test_lessons_are_up_to_date(capsys: pytest.CaptureFixture) -> None:
 
 
 def test_release_is_identical_over_runs(repository: Path, tmp_path: Path) -> None:
-    assert release(repository) == [f"{LESSON}/{LESSON}.ipynb"]
+    assert release(repository) == [f"lessons/{LESSON}/{LESSON}.ipynb"]
     first = fingerprints(repository / "lessons")
     notebook(repository, "lessons").unlink()
     release(repository)
@@ -132,4 +133,38 @@ def test_notebook_and_checks_agree_on_points(name: str) -> None:
     tasks = find_lesson(name).tasks
     points = lesson_points(REPOSITORY / "solutions" / name / f"{name}.ipynb")
     assert points == {task.id: task.points for task in tasks.values()}
-    assert sum(points.values()) == {"03_losses": 15, "04_mlp_gan": 20}[name]
+    assert not title_problems(REPOSITORY, name)
+
+
+POINTS = {1: 10, 2: 10, 3: 15, 4: 20, 5: 10, 6: 20, 7: 20, 8: 20, 9: 20, 10: 20}
+
+
+def test_totals_are_the_curriculums() -> None:
+    found = {int(name[:2]): find_lesson(name).points for name in lesson_names(REPOSITORY)}
+    assert found == POINTS
+
+
+def test_the_readme_lists_the_lessons(repository: Path, capsys: pytest.CaptureFixture) -> None:
+    readme = repository / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    release(repository)
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{BEGIN}\n") and text.endswith(f"{END}\nafter\n")
+    assert f"| 3 | [Losses](lessons/{LESSON}/{LESSON}.ipynb) |" in text and "old" not in text
+    assert release(repository) == []
+    readme.write_text(text.replace("| 15 |", "| 16 |"), encoding="utf-8")
+    assert main(["--root", str(repository), "--check"]) == 1
+    assert "README.md out of date" in capsys.readouterr().err
+
+
+def test_the_configured_address_is_written(repository: Path) -> None:
+    (repository / "nbgrader_config.py").write_text(
+        (REPOSITORY / "nbgrader_config.py").read_text(encoding="utf-8")
+        + '\nc.WriteAddress.repository = "my-school/my-course"\n'
+    )
+    release(repository)
+    text = notebook(repository, "lessons").read_text(encoding="utf-8")
+    assert text.count("my-school/my-course") == 2  # badge and set-up
+    assert "OWNER/REPOSITORY" not in text and "facegan-course/facegan-course" not in text
+    source = notebook(repository, "solutions").read_text(encoding="utf-8")
+    assert source.count("OWNER/REPOSITORY") == 2
