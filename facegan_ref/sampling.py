@@ -41,7 +41,6 @@ def draw_latent(
     return sample_latent(n, recipe.z_dim, generator, device)
 
 
-@torch.no_grad()
 def sample(generator: nn.Module, z: Tensor) -> Tensor:
     """Images `(N, C, H, W)` for the latents `z` `(N, z_dim)`, in evaluation mode.
 
@@ -51,6 +50,7 @@ def sample(generator: nn.Module, z: Tensor) -> Tensor:
     was_training = generator.training
     generator.eval()
     try:
-        return generator(z)
+        with torch.no_grad():
+            return generator(z)
     finally:
         generator.train(was_training)
