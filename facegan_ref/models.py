@@ -6,11 +6,12 @@ image, `(N,)`.
 
 from __future__ import annotations
 
-import itertools
 import math
+from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
+
+from facegan_ref.sizes import count_doublings
 
 
 class MLPGenerator(nn.Module):
@@ -66,16 +67,6 @@ class MLPDiscriminator(nn.Module):
         return self.net(x).flatten()
 
 
-def _doublings(image_size: int) -> int:
-    """How often 4×4 doubles until `image_size`; ValueError when it never does."""
-    doublings = int(math.log2(image_size / 4)) if image_size >= 8 else 0
-    if 4 * 2**doublings != image_size or not doublings:
-        raise ValueError(
-            f"image_size is {image_size}, expected a power of two from 8 up, such as 32, 64 or 128"
-        )
-    return doublings
-
-
 class Generator(nn.Module):
     """DCGAN generator: latents `(N, z_dim)` to images `(N, channels, S, S)` in [-1, 1].
 
@@ -93,13 +84,13 @@ class Generator(nn.Module):
 
     def __init__(self, z_dim: int = 100, ngf: int = 64, channels: int = 3, image_size: int = 64):
         super().__init__()
-        widths = [ngf * 2**i for i in reversed(range(_doublings(image_size)))]
+        widths = [ngf * 2**i for i in reversed(range(count_doublings(image_size)))]
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(z_dim, widths[0], 4, 1, 0, bias=False),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
-        for wide, narrow in itertools.pairwise(widths):
+        for wide, narrow in pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(narrow),
@@ -128,12 +119,12 @@ class Discriminator(nn.Module):
 
     def __init__(self, channels: int = 3, ndf: int = 64, image_size: int = 64):
         super().__init__()
-        widths = [ndf * 2**i for i in range(_doublings(image_size))]
+        widths = [ndf * 2**i for i in range(count_doublings(image_size))]
         layers: list[nn.Module] = [
             nn.Conv2d(channels, ndf, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-        for narrow, wide in itertools.pairwise(widths):
+        for narrow, wide in pairwise(widths):
             layers += [
                 nn.Conv2d(narrow, wide, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(wide),
@@ -146,7 +137,6 @@ class Discriminator(nn.Module):
         return self.net(x).flatten()
 
 
-@torch.no_grad()
 def init_weights(module: nn.Module) -> None:
     """DCGAN initialisation of one module, for use as `network.apply(init_weights)`.
 
