@@ -1,11 +1,13 @@
-"""Random states as functions of a seed and a place in the training, not of what went before."""
+"""Random states: as functions of a seed and a place in the training, or captured and restored."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import random
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 
@@ -36,3 +38,29 @@ def own_randomness(device: torch.device) -> Iterator[None]:
         finally:
             if on_mps is not None:
                 torch.mps.set_rng_state(on_mps)
+
+
+def capture_rng() -> dict:
+    """The global random states of torch (CPU, every CUDA device, MPS), numpy and Python.
+
+    Nothing is drawn. The dict holds tensors, numbers and strings only, so that `torch.load` takes
+    it with `weights_only=True`.
+    """
+    name, keys, *rest = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all(),
+        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
+        "numpy": (name, keys.tolist(), *rest),
+        "python": random.getstate(),
+    }
+
+
+def restore_rng(state: dict) -> None:
+    """Put back what `capture_rng` returned; the states of devices that are absent are skipped."""
+    torch.set_rng_state(state["torch"])
+    torch.cuda.set_rng_state_all(state["cuda"][: torch.cuda.device_count()])
+    if state["mps"] is not None and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])
+    np.random.set_state(state["numpy"])
+    random.setstate(state["python"])

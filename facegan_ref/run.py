@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from facegan_ref import distributed
 from facegan_ref.architectures import build_networks, show_in_tanh_range
-from facegan_ref.checkpoint import CheckpointError, load_checkpoint
+from facegan_ref.checkpoint import CheckpointError, read_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.interrupt import StopRequest, TrainingStopped, stop_signals
 from facegan_ref.latents import faces_of
@@ -105,11 +105,11 @@ class Run:
         """Take up the run from its last checkpoint, or from another one; later things are undone.
 
         Raises:
-            FileNotFoundError, CheckpointError: as `load_checkpoint`, or a log does not belong.
+            FileNotFoundError, CheckpointError: as `read_checkpoint`, or a log does not belong.
             ValueError: the trainer's images are not those of the run.
         """
         path = self.files.last if checkpoint is None else Path(checkpoint)
-        state = load_checkpoint(path)
+        state = read_checkpoint(path)
         self.trainer.load_state_dict(state)
         step = self.trainer.step
         self.history = rows_until(self.files.metrics, step)
@@ -271,11 +271,11 @@ def load_generator(path: str | Path) -> tuple[nn.Module, Recipe]:
     Its images are in [-1, 1]. Where the recipe averages the generator's weights, it is the average.
 
     Raises:
-        FileNotFoundError, CheckpointError: as `load_checkpoint`.
+        FileNotFoundError, CheckpointError: as `read_checkpoint`.
     """
     path = Path(path)
     path = path / LAST if path.is_dir() else path
-    state = load_checkpoint(path)
+    state = read_checkpoint(path)
     try:
         recipe = Recipe.from_dict(state["recipe"])
         generator, _ = build_networks(recipe)

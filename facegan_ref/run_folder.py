@@ -25,7 +25,13 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-from facegan_ref.checkpoint import CheckpointError, keep_also_as, load_checkpoint, save_checkpoint
+from facegan_ref.checkpoint import (
+    CheckpointError,
+    flush_folder,
+    keep_also_as,
+    read_checkpoint,
+    write_checkpoint,
+)
 from facegan_ref.recipes import Recipe
 
 LAST = "last.pt"
@@ -118,7 +124,15 @@ class RunFolder:
         if self.last.exists() and self.keep > 1 and self._last_step != state["step"]:
             earlier = self.path / "checkpoints" / f"step_{self._last_step:08d}.pt"
             keep_also_as(self.last, earlier)
-        save_checkpoint(self.last, state)
+        try:
+            write_checkpoint(self.last, state)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror}; the checkpoint before it is whole. Make room and resume",
+                str(self.last),
+            ) from error
+        flush_folder(self.path)
         self._last_step = state["step"]
         if is_best(state):
             keep_also_as(self.last, self.best)
@@ -149,7 +163,7 @@ class RunFolder:
 
     def holds_best(self, best: dict) -> bool:
         """Whether the best checkpoint is there and is the one that `best` describes."""
-        return self.best.exists() and load_checkpoint(self.best)["step"] == best["step"]
+        return self.best.exists() and read_checkpoint(self.best)["step"] == best["step"]
 
 
 def is_best(state: dict) -> bool:

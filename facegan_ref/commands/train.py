@@ -179,7 +179,7 @@ def _saved(
     resume: Path, recipe_name: str | None, out: Path | None, seed: int | None, changes: dict
 ) -> tuple[Recipe, dict, Path, Path]:
     """Recipe, state, folder and checkpoint of the run to go on with; ValueError for bad wishes."""
-    from facegan_ref.checkpoint import load_checkpoint
+    from facegan_ref.checkpoint import CheckpointError, read_checkpoint
     from facegan_ref.run_folder import LAST
 
     fixed = sorted(set(changes) - MAY_CHANGE)
@@ -194,7 +194,12 @@ def _saved(
     folder = checkpoint.parent
     if folder.name == "checkpoints":
         folder = folder.parent
-    state = load_checkpoint(checkpoint)
+    state = read_checkpoint(checkpoint)
+    if "recipe" not in state:
+        raise CheckpointError(
+            f"{checkpoint}: holds no recipe: it was not written by `facegan train`; choose a "
+            "run's folder or one of its checkpoints"
+        )
     recipe = Recipe.from_dict(state["recipe"])
     if recipe_name not in (None, recipe.name):
         raise ValueError(

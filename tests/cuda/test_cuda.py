@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from facegan_ref.checkpoint import load_checkpoint, save_checkpoint
+from facegan_ref.checkpoint import read_checkpoint, write_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.data.toyfaces import ToyFaces
 from facegan_ref.recipes import RECIPES
@@ -90,13 +90,13 @@ def test_the_first_step_is_that_of_the_cpu(tiny_recipe, tiny_faces):
 def test_a_checkpoint_moves_between_devices(tmp_path, tiny_recipe, tiny_faces):
     there = Trainer(tiny_recipe, tiny_faces, "cuda", seed=2)
     there.run(until=4)
-    save_checkpoint(tmp_path / "a.pt", there.state_dict())
+    write_checkpoint(tmp_path / "a.pt", there.state_dict())
     here = Trainer(tiny_recipe, tiny_faces, "cpu", seed=2)
-    here.load_state_dict(load_checkpoint(tmp_path / "a.pt"))
+    here.load_state_dict(read_checkpoint(tmp_path / "a.pt"))
     here.run(until=8)
-    save_checkpoint(tmp_path / "b.pt", here.state_dict())
+    write_checkpoint(tmp_path / "b.pt", here.state_dict())
     back = Trainer(tiny_recipe, tiny_faces, "cuda", seed=2, capture=True)
-    back.load_state_dict(load_checkpoint(tmp_path / "b.pt"))
+    back.load_state_dict(read_checkpoint(tmp_path / "b.pt"))
     back.run()
     back.require_finite()
     assert back.step == 12
@@ -139,4 +139,4 @@ def test_the_command_resumes_on_cuda(tmp_path):
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         assert "images/s on cuda" in result.stdout
-    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == 16
+    assert read_checkpoint(tmp_path / "run" / "last.pt")["step"] == 16

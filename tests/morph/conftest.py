@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from facegan_ref import cli
-from facegan_ref.checkpoint import save_checkpoint
+from facegan_ref.checkpoint import write_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.data.toyfaces import render, sample_factors
 from facegan_ref.models import Generator
@@ -61,7 +61,7 @@ def fitted(folder, recipe, seed):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    save_checkpoint(folder / "last.pt", trainer.state_dict())
+    write_checkpoint(folder / "last.pt", trainer.state_dict())
     return folder
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from facegan_ref import cli
-from facegan_ref.checkpoint import load_checkpoint
+from facegan_ref.checkpoint import read_checkpoint
 from facegan_ref.pictures import load_png
 
 DATA = ("--images", 35, "--device", "cpu")
@@ -76,7 +76,7 @@ def run_folder(tmp_path_factory):
 
 
 def weights(folder):
-    return load_checkpoint(folder / "last.pt")["generator"]
+    return read_checkpoint(folder / "last.pt")["generator"]
 
 
 def test_train_writes_a_run(run_folder):
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_in_a_new_process_as_if_nothing_had_been(run_folder
     killed = facegan_process("train", *TINY, "--out", "tiny", 7, cwd=tmp_path, program=KILLED)
     assert killed.returncode == 9, killed.stderr
     folder = tmp_path / "tiny"
-    assert load_checkpoint(folder / "last.pt")["step"] == 6  # epochs have four steps
+    assert read_checkpoint(folder / "last.pt")["step"] == 6  # epochs have four steps
     with open(folder / "metrics.jsonl", "a") as log:  # what a later kill would have left
         log.write('{"step": 99}\n{"ste')
     result = facegan_process(
@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on_in_a_new_process_as_if_nothing_had_been(run_folder
         assert (folder / name).read_bytes() == (run_folder / name).read_bytes(), name
     for preview in (run_folder / "samples").iterdir():
         assert (folder / "samples" / preview.name).read_bytes() == preview.read_bytes()
-    mine, straight = (load_checkpoint(f / "last.pt") for f in (folder, run_folder))
+    mine, straight = (read_checkpoint(f / "last.pt") for f in (folder, run_folder))
     assert torch.equal(mine["fixed_z"], straight["fixed_z"])
     for network in ("generator", "discriminator"):
         for key, value in straight[network].items():
@@ -160,7 +160,7 @@ def test_a_resume_takes_as_many_drawn_faces_as_the_run_had(run_folder, tmp_path)
     again = ("train", "--resume", "copy", "--epochs", 4, "--device", "cpu", "--quality-images", 0)
     result = facegan(*again, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert load_checkpoint(tmp_path / "copy" / "last.pt")["step"] == 16
+    assert read_checkpoint(tmp_path / "copy" / "last.pt")["step"] == 16
     for wish, phrase in ((("--seed", 7), "has seed 4"), (("--recipe", "course"), "run of quick")):
         assert_one_line(facegan("train", "--resume", "copy", *wish, cwd=tmp_path), phrase)
     assert_one_line(
@@ -189,7 +189,7 @@ def test_a_diverging_run_says_so_in_one_line(tmp_path):
     assert result.returncode == 1 and "Traceback" not in result.stderr
     last = result.stderr.strip().splitlines()[-1]
     assert "lower lr_g" in last and "--resume bad" in last
-    state = load_checkpoint(tmp_path / "bad" / "last.pt")
+    state = read_checkpoint(tmp_path / "bad" / "last.pt")
     assert all(v.isfinite().all() for v in state["generator"].values())
     better = ("--lr-g", 1e-4, "--lr-d", 1e-4, "--epochs", 1)
     result = facegan("train", "--resume", "bad", *DATA, *better, cwd=tmp_path)

@@ -8,14 +8,15 @@ import zipfile
 import pytest
 import torch
 
-from facegan_ref import checkpoint
+from facegan_ref import checkpoint, run_folder
 from facegan_ref.checkpoint import (
     FORMAT,
     CheckpointError,
     keep_also_as,
-    load_checkpoint,
-    save_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
 )
+from facegan_ref.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -31,12 +32,12 @@ def state():
 
 @pytest.fixture
 def path(tmp_path, state):
-    save_checkpoint(tmp_path / "last.pt", state)
+    write_checkpoint(tmp_path / "last.pt", state)
     return tmp_path / "last.pt"
 
 
 def test_what_was_saved_comes_back(path, state):
-    loaded = load_checkpoint(path)
+    loaded = read_checkpoint(path)
     assert loaded.pop("format") == FORMAT
     for key in ("step", "name", "list"):
         assert loaded[key] == state[key]
@@ -45,10 +46,10 @@ def test_what_was_saved_comes_back(path, state):
 
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path, state):
-    save_checkpoint(tmp_path / "a" / "b" / "last.pt", state)
-    save_checkpoint(tmp_path / "a" / "b" / "last.pt", {**state, "step": 8})
+    write_checkpoint(tmp_path / "a" / "b" / "last.pt", state)
+    write_checkpoint(tmp_path / "a" / "b" / "last.pt", {**state, "step": 8})
     assert [p.name for p in (tmp_path / "a" / "b").iterdir()] == ["last.pt"]
-    assert load_checkpoint(tmp_path / "a" / "b" / "last.pt")["step"] == 8
+    assert read_checkpoint(tmp_path / "a" / "b" / "last.pt")["step"] == 8
 
 
 @pytest.mark.parametrize("stage", ["half written", "written, not flushed", "not yet in its place"])
@@ -68,12 +69,12 @@ def test_a_crash_while_saving_leaves_the_old_checkpoint_whole(path, monkeypatch,
         monkeypatch.setattr(checkpoint.os, "replace", crash)
     before = path.read_bytes()
     with pytest.raises(KeyboardInterrupt):
-        save_checkpoint(path, {"step": 8})
+        write_checkpoint(path, {"step": 8})
     assert path.read_bytes() == before
     monkeypatch.undo()
-    assert load_checkpoint(path)["step"] == 7
-    save_checkpoint(path, {"step": 8})  # what the crash left lying about does no harm
-    assert load_checkpoint(path)["step"] == 8
+    assert read_checkpoint(path)["step"] == 7
+    write_checkpoint(path, {"step": 8})  # what the crash left lying about does no harm
+    assert read_checkpoint(path)["step"] == 8
 
 
 def test_the_bytes_are_on_disk_before_the_name_is(path, monkeypatch):
@@ -83,20 +84,36 @@ def test_the_bytes_are_on_disk_before_the_name_is(path, monkeypatch):
     monkeypatch.setattr(
         checkpoint.os, "replace", lambda a, b: (done.append("replace"), real_replace(a, b))
     )
-    save_checkpoint(path, {"step": 8})
-    assert done == ["fsync", "replace", "fsync"]  # the last is the folder's: the name is safe too
+    write_checkpoint(path, {"step": 8})
+    assert done == ["fsync", "replace"]
+
+
+def test_a_run_is_told_that_the_disk_is_full_and_its_new_name_is_flushed(tmp_path, monkeypatch):
+    files, flushed = RunFolder(tmp_path), []
+    monkeypatch.setattr(run_folder, "flush_folder", flushed.append)
+    files.save({"step": 1, "best": None})
+    assert flushed == [tmp_path]
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(OSError, match=r"the checkpoint before it is whole.*last\.pt"):
+        files.save({"step": 2, "best": None})
+    assert read_checkpoint(files.last)["step"] == 1
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.pt: no such checkpoint"):
-        load_checkpoint(tmp_path / "none.pt")
+        read_checkpoint(tmp_path / "none.pt")
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):
-        load_checkpoint(tmp_path)  # a folder
+        read_checkpoint(tmp_path)  # a folder
 
 
 def assert_refused(path, *phrases):
     with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(path)
+        read_checkpoint(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and "\n" not in message
     for phrase in phrases:
@@ -142,15 +159,15 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path, monkeyp
 def test_a_second_name_replaces_the_file_that_had_it(path, monkeypatch):
     other = path.parent / "kept" / "best.pt"
     keep_also_as(path, other)
-    save_checkpoint(path, {"step": 8})
-    assert load_checkpoint(other)["step"] == 7 and load_checkpoint(path)["step"] == 8
+    write_checkpoint(path, {"step": 8})
+    assert read_checkpoint(other)["step"] == 7 and read_checkpoint(path)["step"] == 8
 
     def no_links(*_):
         raise OSError("not supported here, as on a mounted drive")
 
     monkeypatch.setattr(checkpoint.os, "link", no_links)
     keep_also_as(path, other)
-    assert load_checkpoint(other)["step"] == 8
+    assert read_checkpoint(other)["step"] == 8
     assert sorted(p.name for p in other.parent.iterdir()) == ["best.pt"]
 
 
@@ -167,7 +184,7 @@ def test_any_damage_ends_in_one_kind_of_error(path):
                 damaged[draw.randrange(len(damaged))] = draw.randrange(256)
             path.write_bytes(damaged)
             try:
-                load_checkpoint(path)
+                read_checkpoint(path)
             except CheckpointError as error:
                 refused += str(error).startswith(str(path))
     assert refused > 200
@@ -220,4 +237,4 @@ def test_a_file_that_may_not_be_opened_is_no_damaged_file(path, monkeypatch):
 
     monkeypatch.setattr(checkpoint, "open", refuse, raising=False)
     with pytest.raises(PermissionError):
-        load_checkpoint(path)
+        read_checkpoint(path)

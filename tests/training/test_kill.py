@@ -8,7 +8,7 @@ import pytest
 from exact import assert_same
 from killed import train_on
 
-from facegan_ref.checkpoint import load_checkpoint
+from facegan_ref.checkpoint import read_checkpoint
 from facegan_ref.data.toyfaces import ToyFaces
 
 KILLS = 20
@@ -43,7 +43,7 @@ def assert_same_runs(one, two):
     assert mine.keys() == straight.keys()
     for name, path in mine.items():
         if path.suffix == ".pt":
-            assert_same(load_checkpoint(path), load_checkpoint(straight[name]))
+            assert_same(read_checkpoint(path), read_checkpoint(straight[name]))
         else:
             assert path.read_bytes() == straight[name].read_bytes(), name
 
@@ -87,6 +87,6 @@ def test_twenty_kills_lose_nothing(start, tmp_path):
                 killed += 1
                 in_the_middle += (folder / "last.pt.partial").exists()
                 if (folder / "last.pt").exists():
-                    load_checkpoint(folder / "last.pt")  # complete, whatever was being written
+                    read_checkpoint(folder / "last.pt")  # complete, whatever was being written
         assert_same_runs(folder, straight)
     assert in_the_middle >= 3, "hardly any kill came while a checkpoint was written"

@@ -11,7 +11,7 @@ import torch
 from worker import train_as, train_until
 
 from facegan_ref import distributed
-from facegan_ref.checkpoint import load_checkpoint
+from facegan_ref.checkpoint import read_checkpoint
 from facegan_ref.distributed import WholeBatchNorm2d
 from facegan_ref.training import Trainer
 
@@ -39,7 +39,7 @@ def in_two(tiny_images):
         for process in processes:
             process.join()
         assert [process.exitcode for process in processes] == [0, 0]
-        return load_checkpoint(path)
+        return read_checkpoint(path)
 
     return run
 
@@ -68,7 +68,7 @@ def test_two_processes_give_the_result_of_one(in_two, tmp_path, tiny_recipe, tin
     recipe = tiny_recipe.override(**VARIANTS[variant])
     train_until(6, tmp_path / "one.pt", recipe, tiny_images)
     two = in_two(6, tmp_path / "two.pt", recipe)
-    one = load_checkpoint(tmp_path / "one.pt")
+    one = read_checkpoint(tmp_path / "one.pt")
     if variant == "bf16":  # rounds to three digits, and each sum differently
         assert two["rows"][0] == pytest.approx(one["rows"][0], rel=0.02, abs=0.02)
     else:
@@ -84,7 +84,7 @@ def test_a_checkpoint_moves_between_numbers_of_processes(
     in_two(3, there_and_back, tiny_recipe)
     train_until(6, there_and_back, tiny_recipe, tiny_images)
     moved = in_two(9, there_and_back, tiny_recipe)
-    assert_close({**load_checkpoint(straight), "rows": []}, {**moved, "rows": []})
+    assert_close({**read_checkpoint(straight), "rows": []}, {**moved, "rows": []})
 
 
 def test_normalisation_over_processes_is_torchs_own_in_one():
@@ -114,7 +114,7 @@ def test_the_command_runs_under_torchrun(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("images/s on cpu") == 1  # only the first process speaks
-    assert load_checkpoint(tmp_path / "run" / "best.pt")["step"] in (4, 8)
+    assert read_checkpoint(tmp_path / "run" / "best.pt")["step"] in (4, 8)
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 8
     assert (tmp_path / "run" / "progress.gif").exists()
 

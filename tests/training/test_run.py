@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from facegan_ref import run as run_module
-from facegan_ref.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from facegan_ref.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.pictures import load_png
 from facegan_ref.run import Run, choose_device, describe, load_generator, open_faces
@@ -70,7 +70,7 @@ def flat(state, prefix=""):
 
 def assert_same_runs(a, b):
     assert bytes_of(a) == bytes_of(b)
-    one, two = (flat(load_checkpoint(folder / "last.pt")) for folder in (a, b))
+    one, two = (flat(read_checkpoint(folder / "last.pt")) for folder in (a, b))
     assert one == two
 
 
@@ -128,7 +128,7 @@ def test_a_run_fills_its_folder(new_run, drawn_curves):
     with Image.open(run.folder / "progress.gif") as film:
         assert film.n_frames == 4 and film.info["loop"] == 0
         assert film.size == (8 * 18 - 2, 8 * 18 - 2)
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 12
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 12
 
 
 def test_previews_show_the_same_latents_from_the_first_moment(new_run):
@@ -185,7 +185,7 @@ def test_a_resumed_run_equals_a_straight_one(new_run, changes):
     # Checkpoints at steps 3, 4, 6, ...: it dies in step 8 with the checkpoint of step 6, mid-epoch.
     interrupted(new_run("broken", seed=4, checkpoint_every=3, **changes), 7)
     folder = straight.folder.with_name("broken")
-    assert load_checkpoint(folder / "last.pt")["step"] == 6
+    assert read_checkpoint(folder / "last.pt")["step"] == 6
     assert len(rows(folder)) == 7  # one line more than the checkpoint
 
     again = new_run("broken", seed=99, **changes)
@@ -224,12 +224,12 @@ def test_resuming_a_finished_run_changes_nothing(new_run):
     run = new_run()
     run.start()
     run.train(quiet=True)
-    before, state = bytes_of(run.folder), flat(load_checkpoint(run.folder / "last.pt"))
+    before, state = bytes_of(run.folder), flat(read_checkpoint(run.folder / "last.pt"))
     again = new_run()
     again.resume()
     again.train(quiet=True)
     assert bytes_of(run.folder) == before
-    assert flat(load_checkpoint(run.folder / "last.pt")) == state
+    assert flat(read_checkpoint(run.folder / "last.pt")) == state
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_nan_keeps_the_last_good_checkpoint(new_run):
     run.trainer.callbacks.append(spoil)
     with pytest.raises(TrainingDiverged, match=r"step 7: .*last checkpoint"):
         run.train(quiet=True)
-    state = load_checkpoint(run.folder / "last.pt")
+    state = read_checkpoint(run.folder / "last.pt")
     assert state["step"] == 4
     assert all(v.isfinite().all() for v in state["generator"].values())
     assert len(rows(run.folder)) == 6
@@ -303,7 +303,7 @@ def test_spoilt_weights_do_not_overwrite_a_good_checkpoint(new_run):
     run.trainer.callbacks.append(spoil)
     with pytest.raises(TrainingDiverged, match=r"step 8: G's net\.0\.weight is not finite"):
         run.train(quiet=True)
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 4
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 4
     assert not (run.folder / "samples" / "epoch_002.png").exists()
     again = new_run(lr_g=1e-5, lr_d=1e-5)  # as the message advises
     again.resume()
@@ -339,7 +339,7 @@ def test_a_checkpoint_without_its_generator_is_refused(tmp_path, tiny_recipe, fa
         state["recipe"]["ngf"] = 5
     else:
         state["recipe"]["image_size"] = 17
-    save_checkpoint(tmp_path / "last.pt", state)
+    write_checkpoint(tmp_path / "last.pt", state)
     with pytest.raises(CheckpointError, match=r"last\.pt: holds no generator of its recipe"):
         load_generator(tmp_path)
 

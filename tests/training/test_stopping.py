@@ -10,7 +10,7 @@ import torch
 from exact import assert_same
 from killed import Darkness
 
-from facegan_ref.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from facegan_ref.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.interrupt import TrainingStopped, stop_signals
 from facegan_ref.run import Run
@@ -43,7 +43,7 @@ def test_a_signal_saves_and_leaves_and_the_run_goes_on_exactly(new_run, number):
         run.train(quiet=True)
     assert stopped.value.number == number
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 6
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 6
     again = new_run()
     again.resume()
     again.train(quiet=True)
@@ -73,7 +73,7 @@ def test_a_run_in_a_thread_leaves_signals_alone(new_run):
     thread = threading.Thread(target=run.train, args=(True,))
     thread.start()
     thread.join()
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 12
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 12
 
 
 def names(folder):
@@ -88,8 +88,8 @@ def test_the_last_k_checkpoints_are_kept(new_run, keep, kept):
     assert names(run.folder) == [f"step_{step:08d}.pt" for step in kept]
     for step in kept:
         path = run.folder / "checkpoints" / f"step_{step:08d}.pt"
-        assert load_checkpoint(path)["step"] == step
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 12
+        assert read_checkpoint(path)["step"] == step
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 12
 
 
 def test_the_best_checkpoint_is_the_one_with_the_best_quality(new_run):
@@ -103,7 +103,7 @@ def test_the_best_checkpoint_is_the_one_with_the_best_quality(new_run):
     run = new_run(epochs=4, measure=Told(), quality_images=16)
     run.start()
     run.train(quiet=True)
-    best = load_checkpoint(run.folder / "best.pt")
+    best = read_checkpoint(run.folder / "best.pt")
     assert best["step"] == 8  # the first of equals, whatever the losses were
     assert best["best"] == {"step": 8, "quality": 0.2, "protocol": "mean value"}
     rows = [line.split(",")[0] for line in (run.folder / "quality.jsonl").open()]
@@ -123,11 +123,11 @@ def test_going_back_to_an_earlier_checkpoint_undoes_what_came_after(new_run):
     assert len((run.folder / "metrics.jsonl").read_text().splitlines()) == 4
     assert len((run.folder / "quality.jsonl").read_text().splitlines()) == 1
     assert [p.name for p in again.files.previews()] == ["epoch_000.png", "epoch_001.png"]
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 4
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 4
     if (run.folder / "best.pt").exists():
-        assert load_checkpoint(run.folder / "best.pt")["step"] <= 4
+        assert read_checkpoint(run.folder / "best.pt")["step"] <= 4
     again.train(quiet=True)
-    a, b = (load_checkpoint(r.folder / "last.pt") for r in (again, straight))
+    a, b = (read_checkpoint(r.folder / "last.pt") for r in (again, straight))
     a.pop("best"), b.pop("best")
     assert_same(a, b)
 
@@ -154,10 +154,10 @@ def test_a_lost_best_checkpoint_comes_back_and_goes_when_its_step_is_undone(new_
     (run.folder / "best.pt").unlink()  # killed between the last checkpoint and its second name
     again = new_run(measure=Falling(), quality_images=16)
     again.resume()
-    assert load_checkpoint(run.folder / "best.pt")["step"] == 12 == again.best["step"]
+    assert read_checkpoint(run.folder / "best.pt")["step"] == 12 == again.best["step"]
     back = new_run(measure=Falling(), quality_images=16)
     back.resume(run.folder / "checkpoints" / "step_00000008.pt")
-    assert back.best["step"] == 8 == load_checkpoint(run.folder / "best.pt")["step"]
+    assert back.best["step"] == 8 == read_checkpoint(run.folder / "best.pt")["step"]
     back.train(quiet=True)
     assert not leftovers(run.folder)
 
@@ -167,8 +167,8 @@ def test_a_best_checkpoint_of_undone_steps_is_no_longer_the_best(new_run):
     run.start()
     run.train(quiet=True)
     path = run.folder / "checkpoints" / "step_00000008.pt"
-    state = load_checkpoint(path)
-    save_checkpoint(path, {**state, "best": {**state["best"], "step": 4}})
+    state = read_checkpoint(path)
+    write_checkpoint(path, {**state, "best": {**state["best"], "step": 4}})
     back = new_run(epochs=4, measure=Falling(), quality_images=16)
     back.resume(path)  # its best was step 4, whose file later steps have replaced
     assert back.best is None and not (run.folder / "best.pt").exists()
@@ -207,10 +207,10 @@ def test_new_wishes_hold_from_the_resume_on(new_run):
     run.train(quiet=True)
     longer = new_run(epochs=5)
     longer.resume()  # and killed before its first checkpoint
-    assert load_checkpoint(run.folder / "last.pt")["recipe"]["epochs"] == 5
+    assert read_checkpoint(run.folder / "last.pt")["recipe"]["epochs"] == 5
     with pytest.raises(ValueError, match="has done 12 steps, 2 epochs have only 8"):
         new_run(epochs=2).resume()
-    assert load_checkpoint(run.folder / "last.pt")["recipe"]["epochs"] == 5
+    assert read_checkpoint(run.folder / "last.pt")["recipe"]["epochs"] == 5
 
 
 def test_two_do_not_train_in_one_folder(new_run):
@@ -235,7 +235,7 @@ def test_a_checkpoint_of_another_run_does_not_get_this_ones_log(new_run):
     other.train(quiet=True)
     with pytest.raises(CheckpointError, match="does not hold the 12 steps"):
         new_run().resume(other.folder / "last.pt")
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 0
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 0
 
 
 def test_spoilt_weights_stop_the_run_before_the_good_checkpoint_is_lost(new_run):
@@ -248,7 +248,7 @@ def test_spoilt_weights_stop_the_run_before_the_good_checkpoint_is_lost(new_run)
     run.trainer.callbacks.append(at_step(7, spoil))
     with pytest.raises(TrainingDiverged, match="Look at the last lines"):
         run.train(quiet=True)
-    state = load_checkpoint(run.folder / "last.pt")
+    state = read_checkpoint(run.folder / "last.pt")
     assert state["step"] == 6
     assert all(value.isfinite().all() for value in state["generator"].values())
     again = new_run()
@@ -268,7 +268,7 @@ def test_a_stop_does_not_save_spoilt_weights(new_run):
     run.trainer.callbacks.append(at_step(5, spoil_and_stop))
     with pytest.raises(TrainingDiverged):
         run.train(quiet=True)
-    assert load_checkpoint(run.folder / "last.pt")["step"] == 4
+    assert read_checkpoint(run.folder / "last.pt")["step"] == 4
 
 
 def test_the_steps_before_a_bad_one_are_in_the_log(new_run):

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from facegan_ref import distributed
-from facegan_ref.checkpoint import load_checkpoint, save_checkpoint
+from facegan_ref.checkpoint import read_checkpoint, write_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.recipes import Recipe
 from facegan_ref.training import Trainer
@@ -19,11 +19,11 @@ def train_until(step: int, path: Path, recipe: Recipe, images: torch.Tensor) -> 
     torch.set_num_threads(1)
     trainer = Trainer(recipe, FaceArray(images), seed=3)
     if path.exists():
-        trainer.load_state_dict(load_checkpoint(path))
+        trainer.load_state_dict(read_checkpoint(path))
     distributed.wait_for_all()  # both have read before one writes
     trainer.run(until=step)
     if distributed.rank() == 0:
-        save_checkpoint(path, {**trainer.state_dict(), "rows": trainer.take_metrics()})
+        write_checkpoint(path, {**trainer.state_dict(), "rows": trainer.take_metrics()})
     return trainer
 
 
