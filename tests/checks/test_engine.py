@@ -14,12 +14,12 @@ import pytest
 import torch
 from torch import nn
 
-from facegan_ref import losses, models, steps
-from facegan_ref.checks import LESSONS, find_lesson, find_task, grade, grade_fresh, hint
+from facegan_ref import losses, models
+from facegan_ref.checks import find_task, grade, grade_fresh, hint
 from facegan_ref.checks.engine import Check, CheckFailed, Probe, fail, run_check, run_task
 from facegan_ref.checks.guard import TimeLimitExceeded, no_trace, time_limit
 from facegan_ref.checks.notebook import PointsMissing
-from facegan_ref.checks.report import as_html, as_text
+from facegan_ref.checks.report import as_html
 
 
 def right_loss(fake_logits):
@@ -28,32 +28,6 @@ def right_loss(fake_logits):
 
 def run(function, *objects, seconds=5.0):
     return run_check(Check("probe", 1, "The requirement.", function, seconds), objects, 0)
-
-
-def test_points_of_the_lessons_are_those_of_the_curriculum():
-    assert {number: find_lesson(number).points for number in LESSONS} == {"03": 15, "04": 20}
-
-
-@pytest.mark.parametrize("number", LESSONS)
-def test_visible_checks_add_up_to_the_tasks_points_less_one(number):
-    for task in find_lesson(number).tasks.values():
-        assert sum(check.points for check in task.checks) == task.visible_points, task.id
-        assert all(check.requirement for check in task.checks)
-        assert len(task.hints) == 4
-
-
-@pytest.mark.parametrize("seed", [0, 3, 77])
-def test_the_reference_passes_every_check(seed, monkeypatch):
-    monkeypatch.setattr("facegan_ref.checks.engine.require_own", lambda thing: None)
-    for number in LESSONS:
-        for task in find_lesson(number).tasks.values():
-            places = (losses, models, steps)
-            objects = [
-                next(getattr(place, name) for place in places if hasattr(place, name))
-                for name in task.names
-            ]
-            result = run_task(task, objects, seed)
-            assert result.passed, as_text(result)
 
 
 def test_grade_returns_a_plain_float_and_prints_the_table(capsys):

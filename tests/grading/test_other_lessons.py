@@ -20,7 +20,7 @@ def test_solutions_get_all_points_and_blanks_none(
     lesson: str, tmp_path: Path, _one_thread: None
 ) -> None:
     make_course(REPOSITORY, tmp_path, [lesson])
-    samples = build_sample_class(tmp_path, lesson, ["perfect", "half-right", "blank"])
+    samples = build_sample_class(tmp_path, lesson, ["perfect", "blank"])
     rows = {row.student: row for row in grade_class(tmp_path, lesson, progress=False)}
     for sample in samples:
         row = rows[sample.student]
