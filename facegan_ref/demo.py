@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from facegan_ref.quick import shorten
+
 DEMO_LESSONS = ("03", "04")
 DEMO_IMAGES = 6000
 
@@ -54,9 +56,9 @@ def _train(folder: Path) -> Path:
     from facegan_ref.sampling import sample, sample_latent
     from facegan_ref.training import Trainer
 
-    recipe = get_recipe("quick")
-    click.echo(f"1. Training a DCGAN on {DEMO_IMAGES} embedded faces ({recipe.source})")
-    faces = open_faces(None, recipe, DEMO_IMAGES)
+    recipe, images = get_recipe("quick"), shorten(DEMO_IMAGES, 256)
+    click.echo(f"1. Training a DCGAN on {images} embedded faces ({recipe.source})")
+    faces = open_faces(None, recipe, images)
     trainer = Trainer(recipe, faces, choose_device())
     run = Run(folder, trainer)
     run.start()

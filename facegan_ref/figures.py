@@ -23,11 +23,29 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from facegan_ref.pictures import captioned_grid, save_gif
+from facegan_ref.quick import QUICK, shorten
 from facegan_ref.run import choose_device
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "ORANGE",
+    "PURPLE",
+    "QUICK",
+    "best_device",
+    "explore",
+    "shorten",
+    "show",
+    "show_film",
+    "show_picture",
+    "show_rows",
+    "use_style",
+    "when_done",
+]
 
 # The colour-blind can tell these apart; each line also has a style of its own.
 BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#222222"
-QUICK = os.environ.get("FACEGAN_QUICK") == "1"  # set by automatic tests: trainings of a few steps
 MOST_STILLS = 6
 STYLE = {
     "figure.facecolor": "white",  # also when the notebook's theme is dark
@@ -49,11 +67,6 @@ STYLE = {
 def use_style() -> None:
     """Draw all further figures in the course's style: on white, with thin grids."""
     plt.rcParams.update(STYLE)
-
-
-def shorten(n: int, quick: int) -> int:
-    """`n`, or `quick` when only the code is tested (FACEGAN_QUICK=1)."""
-    return min(n, quick) if QUICK else n
 
 
 def best_device() -> torch.device:

@@ -17,7 +17,6 @@ from facegan_ref import figures
 CELLS = (
     "import numpy as np\nimport torch\nimport matplotlib.pyplot as plt\n"
     "from facegan_ref.figures import *\n"
-    "from facegan_ref.figures import explore, show, show_film, show_picture, show_rows, when_done\n"
     "pictures = [np.full((8, 12, 3), shade, np.uint8) for shade in (0, 120, 255)]",
     "figure, axes = plt.subplots()\naxes.plot([1, 2])\nshow(figure, alt='a rising <line>')",
     "show_picture(pictures[1], alt='grey')",
