@@ -40,6 +40,35 @@ def add_instance_noise(
     return images + sigma * noise
 
 
+class NoisyDiscriminator(nn.Module):
+    """A discriminator that sees everything through instance noise, fresh for each batch.
+
+    In its place in `discriminator_step` and `generator_step`, real and generated images are noised
+    alike, in both steps; no call can be forgotten.
+
+    Args:
+        discriminator: images to logits; its parameters are this module's.
+        sigma: standard deviation of the noise; may be changed between calls.
+        rng: source of randomness on the images' device; torch's global one when None.
+
+    Source: Sønderby et al. 2017.
+    """
+
+    def __init__(
+        self,
+        discriminator: nn.Module,
+        sigma: float | Tensor,
+        rng: torch.Generator | None = None,
+    ):
+        super().__init__()
+        self.discriminator = discriminator
+        self.sigma = sigma
+        self.rng = rng
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.discriminator(add_instance_noise(images, self.sigma, self.rng))
+
+
 def make_optimizers(
     generator: nn.Module,
     discriminator: nn.Module,

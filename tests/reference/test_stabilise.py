@@ -9,6 +9,7 @@ from torch import nn
 from facegan_ref.models import Discriminator, Generator
 from facegan_ref.stabilise import (
     EMA,
+    NoisyDiscriminator,
     add_instance_noise,
     add_spectral_norm,
     gradient_penalty,
@@ -17,6 +18,7 @@ from facegan_ref.stabilise import (
     r1_penalty,
     ramped_decay,
 )
+from facegan_ref.steps import discriminator_step, generator_step
 
 
 def test_noise_falls_in_a_line_to_nothing():
@@ -39,6 +41,49 @@ def test_noise_is_normal_independent_and_not_clamped():
     again = add_instance_noise(images, 0.3, torch.Generator().manual_seed(0))
     assert torch.equal(again, noisy)
     assert torch.equal(add_instance_noise(images, 0.0), images)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_noise_keeps_what_it_is_given(dtype):
+    images = torch.tanh(torch.randn(2, 3, 8, 8)).to(dtype)
+    before = images.clone()
+    for sigma in (0.2, torch.tensor(0.2)):
+        assert add_instance_noise(images, sigma).dtype == dtype
+    assert torch.equal(images, before)
+
+
+def test_a_noisy_discriminator_noises_all_three_batches_of_a_round():
+    seen = []
+
+    class Seeing(Discriminator):
+        def forward(self, x):
+            seen.append(x.detach())
+            return super().forward(x)
+
+    made = []
+    generator, discriminator = Generator(4, 2, image_size=16), Seeing(ndf=2, image_size=16)
+    generator.register_forward_hook(lambda module, inputs, images: made.append(images.detach()))
+    noisy = NoisyDiscriminator(discriminator, 0.3, torch.Generator().manual_seed(0))
+    assert list(noisy.parameters()) == list(discriminator.parameters())
+    optimizer_g, optimizer_d = make_optimizers(generator, discriminator, 1e-3, 1e-3)
+    real, z = torch.tanh(torch.randn(16, 3, 16, 16)), torch.randn(16, 4)
+    discriminator_step(generator, noisy, optimizer_d, real, z)
+    weights = [p.detach().clone() for p in generator.parameters()]
+    generator_step(generator, noisy, optimizer_g, z)
+    assert not any(torch.equal(a, b) for a, b in zip(weights, generator.parameters(), strict=True))
+    noises = [one - other for one, other in zip(seen, [real, *made], strict=True)]
+    assert all(noise.std().item() == pytest.approx(0.3, rel=0.05) for noise in noises)
+    flat = torch.stack([noise.flatten() for noise in noises])
+    assert torch.corrcoef(flat).fill_diagonal_(0).abs().max() < 0.05
+
+
+def test_the_strength_of_a_noisy_discriminator_can_be_changed():
+    discriminator = Discriminator(ndf=2, image_size=16).eval()
+    noisy = NoisyDiscriminator(discriminator, 0.5).eval()
+    images = torch.tanh(torch.randn(4, 3, 16, 16))
+    assert not torch.equal(noisy(images), noisy(images))
+    noisy.sigma = 0.0
+    assert torch.equal(noisy(images), discriminator(images))
 
 
 def test_optimizers_have_the_rates_the_right_way_round():
