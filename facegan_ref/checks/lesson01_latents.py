@@ -147,7 +147,9 @@ def standard_normal_latents(sample_latent, probe: Probe) -> None:
                 )
         # By chance a gap this large comes once in 10^9 draws, and so small a maximum never.
         tails = min(float(z.max()), -float(z.min()))
-        if _largest_gap(z) > 3.3 / math.sqrt(z.numel()) or tails < 3.2:
+        root = math.sqrt(z.numel())
+        far = abs(mean) > 7 / root or abs(std - 1) > 5 / root
+        if far or _largest_gap(z) > 3.3 / root or tails < 3.2:
             fail(what, came, _name_distribution(z))
         for across, kind in ((z, "latents"), (z.T, "columns")):
             part = across[:24]
@@ -184,7 +186,8 @@ def _given_generator(sample_latent, n: int, z_dim: int, seed: int) -> None:
             f"the global state of {owner} is another one than before",
             NOT_PASSED
             if not torch.equal(z, again)
-            else "manual_seed sets the global seed of everybody: draw from the given generator",
+            else "manual_seed sets the global seed of everybody, and a draw without generator= "
+            "moves it on: draw from the given generator alone",
         )
     if not torch.equal(z, again):
         fail(

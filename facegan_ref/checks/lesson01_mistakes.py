@@ -118,7 +118,10 @@ STRETCHED = (
     "the image is stretched to its own darkest and brightest value, so a grey picture becomes a "
     "glaring one: -1 is always black and 1 always white"
 )
-TOO_LARGE = "the factor is 127.5: with 128 or 256 white becomes 256, which no byte can hold"
+HALF_OF_255 = (
+    "the factor is 127.5, half of 255: with 127 one end is missed, with 128 white becomes 256, "
+    "which no byte can hold"
+)
 WRAPS = (
     "bytes wrap around: a level of 256 becomes 0, white becomes black. Clip to 0…255 BEFORE the "
     "conversion to uint8"
@@ -134,13 +137,13 @@ FROM_MISTAKES: Named = (
     *((AS_UNIT, lambda x, r=r: r(x * 255).clamp(0, 255)) for r in (torch.round, torch.trunc)),
     *((AS_UNIT, lambda x, r=r: r(x.clamp(0, 1) * 255)) for r in (torch.round, torch.trunc)),
     ("abs() folds black onto white: add 1 instead", lambda x: (x.abs() * 255).round()),
-    *((TOO_LARGE, lambda x, r=r, f=f: r((x + 1) * f).clamp(0, 255))
+    *((HALF_OF_255, lambda x, r=r, f=f: r((x + 1) * f).clamp(0, 255))
       for r in (torch.round, torch.trunc) for f in (127, 128)),
-    *((TOO_LARGE, lambda x, r=r, f=f: _bytes(r((x + 1) * f)))
+    *((HALF_OF_255, lambda x, r=r, f=f: _bytes(r((x + 1) * f)))
       for r in (torch.round, torch.trunc) for f in (127, 128)),
-    *((TOO_LARGE, lambda x, r=r: r(x * 127 + 128).clamp(0, 255))
+    *((HALF_OF_255, lambda x, r=r: r(x * 127 + 128).clamp(0, 255))
       for r in (torch.round, torch.trunc)),
-    *((TOO_LARGE, lambda x, r=r, a=a: r(x * 128 + a).clamp(0, 255))
+    *((HALF_OF_255, lambda x, r=r, a=a: r(x * 128 + a).clamp(0, 255))
       for r in (torch.round, torch.trunc) for a in (127, 128)),
     ("1 is not added: -1 is black, and black is the byte 0",
      lambda x: _bytes((x * 127.5).round())),

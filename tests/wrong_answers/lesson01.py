@@ -417,6 +417,18 @@ def photographic_negative(x):
     return ((1 - x) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+@wrong("1.2", rejected_by=rounds, says="as if they lay in [0, 1]")
+def guessed_from_the_minimum(x):
+    if x.min() < 0:
+        x = (x + 1) / 2
+    return (x * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+@wrong("1.2", rejected_by=rounds, says="both ends")
+def never_quite_white(x):
+    return ((x + 1) * 127.5).round().clamp(0, 254).to(torch.uint8)
+
+
 @wrong("1.2", rejected_by=clips, says="bytes wrap around")
 def not_clipped(x):
     return ((x + 1) * 127.5).round().to(torch.uint8)
@@ -564,6 +576,11 @@ def truncated_at_two(n, z_dim, generator=None, device=None):
 @wrong("1.3", rejected_by=normal, says="0.02 is for the first weights")
 def with_the_std_of_weights(n, z_dim, generator=None, device=None):
     return torch.normal(0.0, 0.02, (n, z_dim), generator=generator).to(device or "cpu")
+
+
+@wrong("1.3", rejected_by=normal, says="normal numbers, scaled")
+def a_little_narrower(n, z_dim, generator=None, device=None):
+    return (0.95 * torch.randn(n, z_dim, generator=generator)).to(device or "cpu")
 
 
 @wrong("1.3", rejected_by=normal, says="latents lie around 0")
@@ -964,6 +981,29 @@ def both_kinds_of_seed(dataset, batch_size, seed):
     torch.manual_seed(seed)
     np.random.seed(seed)
     return DataLoader(dataset, batch_size, shuffle=True, generator=_own(seed))
+
+
+@wrong("1.4", rejected_by=untouched, says="even when its sampler has a generator")
+def only_the_sampler_has_a_generator(dataset, batch_size, seed):
+    return DataLoader(dataset, batch_size, sampler=RandomSampler(dataset, generator=_own(seed)))
+
+
+@wrong("1.4", rejected_by=anew, says="or the order is rotated")
+def begins_elsewhere_in_each_pass(dataset, batch_size, seed):
+    class Loader:
+        rng = _own(seed)
+
+        def __iter__(self):
+            first = int(torch.randint(1, len(dataset), (), generator=self.rng))
+            for chosen in torch.arange(len(dataset)).roll(first).split(batch_size):
+                yield torch.stack([dataset[i] for i in chosen])
+
+    return Loader()
+
+
+@wrong("1.4", rejected_by=once, says="one sample after the other")
+def the_dataset_itself(dataset, batch_size, seed):
+    return dataset
 
 
 class _Order(Sampler):
