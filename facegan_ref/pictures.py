@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from torch import Tensor
 from facegan_ref.data.faces import from_tanh_range, to_tanh_range
 
 PADDING = 2  # pixels between the images of a grid
-BACKGROUND = 255
 PALETTE_PIXELS = 1 << 20  # that many pixels of a GIF choose its 256 colours
 
 
@@ -29,25 +27,26 @@ def image_grid(images: Tensor, columns: int) -> np.ndarray:
     Raises:
         ValueError: `images` is no batch of images, or `columns` is below 1.
     """
+    require_image_batch(images, columns)
+    n, _, height, width = images.shape
+    rows = math.ceil(n / columns)
+    size = (rows * (height + PADDING) - PADDING, columns * (width + PADDING) - PADDING, 3)
+    grid = np.full(size, 255, dtype=np.uint8)
+    pixels = from_tanh_range(images.detach()).cpu().permute(0, 2, 3, 1).numpy()
+    for i in range(n):
+        top, left = i // columns * (height + PADDING), i % columns * (width + PADDING)
+        grid[top : top + height, left : left + width] = pixels[i]
+    return grid
+
+
+def require_image_batch(images: Tensor, columns: int) -> None:
+    """ValueError unless `images` is `(N, 3, H, W)` or `(N, 1, H, W)` and `columns` at least 1."""
     if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
         raise ValueError(
             f"images have shape {tuple(images.shape)}, expected (N, 3, H, W) with N at least 1"
         )
     if columns < 1:
         raise ValueError(f"columns is {columns}, expected at least 1")
-    pixels = from_tanh_range(images.detach()).cpu().permute(0, 2, 3, 1).numpy()
-    pixels = np.broadcast_to(pixels, (*pixels.shape[:3], 3))
-    n, height, width, _ = pixels.shape
-    rows = math.ceil(n / columns)
-    grid = np.full(
-        (rows * (height + PADDING) - PADDING, columns * (width + PADDING) - PADDING, 3),
-        BACKGROUND,
-        dtype=np.uint8,
-    )
-    for i, image in enumerate(pixels):
-        top, left = i // columns * (height + PADDING), i % columns * (width + PADDING)
-        grid[top : top + height, left : left + width] = image
-    return grid
 
 
 def save_png(picture: np.ndarray, path: str | Path, scale: int = 1) -> None:
@@ -73,30 +72,39 @@ def save_gif(frames: Sequence[np.ndarray], path: str | Path, fps: float) -> None
     Raises:
         ValueError: no frames, frames of different sizes, or `fps` not above 0.
     """
-    sizes = {frame.shape for frame in frames}
-    if len(sizes) != 1 or not fps > 0:
-        raise ValueError(
-            f"{len(frames)} frames of the sizes {sorted(sizes)} at {fps} frames a second; expected "
-            "at least one frame, all of one size, and more than 0 frames a second"
-        )
-    images = [Image.fromarray(frame) for frame in frames]
-    encoded = io.BytesIO()
-    # One palette from all frames, so that colours do not flicker from frame to frame.
-    pixels = np.concatenate([frame.reshape(-1, 3) for frame in frames])
-    thinned = pixels[:: math.ceil(len(pixels) / PALETTE_PIXELS)]
-    strip = Image.fromarray(thinned[None])
-    palette = strip.quantize(colors=256, method=Image.Quantize.MEDIANCUT)
-    images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    require_film(frames, fps)
+    images = share_palette(frames)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     images[0].save(
-        encoded,
+        path,
         format="GIF",
         save_all=True,
         append_images=images[1:],
         duration=round(1000 / fps),
         loop=0,
     )
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(encoded.getvalue())
+
+
+def require_film(frames: Sequence[np.ndarray], fps: float) -> None:
+    """ValueError unless there are frames, all of one size, and `fps` is above 0."""
+    sizes = {frame.shape for frame in frames}
+    if len(sizes) != 1 or not fps > 0:
+        raise ValueError(
+            f"{len(frames)} frames of the sizes {sorted(sizes)} at {fps} frames a second; expected "
+            "at least one frame, all of one size, and more than 0 frames a second"
+        )
+
+
+def share_palette(frames: Sequence[np.ndarray]) -> list[Image.Image]:
+    """Uint8 pictures `(H, W, 3)` as Pillow images in 256 colours, chosen once for all of them.
+
+    A GIF has no more colours than that; a choice for each frame would make them flicker.
+    """
+    pixels = np.concatenate([frame.reshape(-1, 3) for frame in frames])
+    thinned = pixels[:: math.ceil(len(pixels) / PALETTE_PIXELS)]
+    palette = Image.fromarray(thinned[None]).quantize(256, method=Image.Quantize.MEDIANCUT)
+    images = [Image.fromarray(frame) for frame in frames]
+    return [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
 
 
 def save_animation(frames: Sequence[np.ndarray], path: str | Path, fps: float) -> None:
@@ -111,11 +119,7 @@ def save_animation(frames: Sequence[np.ndarray], path: str | Path, fps: float) -
         return
     if path.suffix.lower() != ".webp":
         raise ValueError(f"{path}: no kind of animation is called so, expected .gif or .webp")
-    if not fps > 0 or len({frame.shape for frame in frames}) != 1:
-        raise ValueError(
-            f"{len(frames)} frames at {fps} frames a second; expected at least one frame, all of "
-            "one size, and more than 0 frames a second"
-        )
+    require_film(frames, fps)
     images = [Image.fromarray(frame) for frame in frames]
     path.parent.mkdir(parents=True, exist_ok=True)
     images[0].save(
@@ -174,7 +178,7 @@ def captioned_grid(
     cell_height = (images.shape[2] + PADDING) * scale
     cell_width = (images.shape[3] + PADDING) * scale
     size = (left + grid.shape[1], n_rows * (cell_height + below) - PADDING * scale)
-    picture = Image.new("RGB", size, (BACKGROUND,) * 3)
+    picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
     for row in range(n_rows):
         top = row * (cell_height + below)
