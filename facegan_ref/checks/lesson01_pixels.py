@@ -208,13 +208,16 @@ def _require_bytes(x: Tensor, came: Tensor, otherwise: str) -> None:
     if float((came.double() - exact).abs().max()) <= 0.5 + 1e-3:
         return
     worst = _worst(came, exact)
+    value, level = float(x.flatten()[worst]), float(exact.flatten()[worst])
     likely = _recognise(x, came, FROM_MISTAKES, 0.01)
+    apart = abs(int(came.flatten()[worst]) - (value + 1) * 127.5 % 256)
+    if abs(value) > 1 and min(apart, 256 - apart) <= 1.01:
+        likely = WRAPS
     inside = (exact > 0.5) & (exact < 254.5)
     if likely is None and bool(((came.double() - exact)[inside].abs() <= 0.5 + 1e-3).all()):
         # Only black and white are wrong.
         beyond = bool((x.abs() > 1).any())
         likely = None if beyond else "both ends are bytes too: -1 is 0, and 1 is 255"
-    value, level = float(x.flatten()[worst]), float(exact.flatten()[worst])
     fail(
         f"the byte {round(level)} for {value:.5f} (level {level:.4f}) in an input with values from "
         f"{number(float(x.min()))} to {number(float(x.max()))}",

@@ -435,6 +435,11 @@ def not_clipped(x):
 
 
 @wrong("1.2", rejected_by=clips, says="bytes wrap around")
+def neither_rounded_nor_clipped(x):
+    return ((x + 1) * 127.5).to(torch.uint8)
+
+
+@wrong("1.2", rejected_by=clips, says="bytes wrap around")
 def clipped_too_late(x):
     return ((x + 1) * 127.5).round().to(torch.uint8).clamp(0, 255)
 
