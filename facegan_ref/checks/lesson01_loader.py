@@ -287,8 +287,8 @@ def leaves_global_random_numbers_alone(make_loader, probe: Probe) -> None:
             what,
             f"another global state of {owner} after looping",
             "a DataLoader without generator= takes random numbers from torch's global ones at the "
-            "beginning of each pass, even when its sampler has a generator: give it generator= too. "
-            "(Or something calls torch.manual_seed in the loop)"
+            "beginning of each pass, even when its sampler has a generator: give it generator= "
+            "too. (Or something calls torch.manual_seed in the loop)"
             if owner == "torch"
             else f"the order is drawn from the global random numbers of {owner}",
         )
