@@ -21,6 +21,7 @@ GLOBAL = (
     "torch.manual_seed in make_loader does not help then. Give the DataLoader a generator of its "
     "own, torch.Generator().manual_seed(seed)"
 )
+FIRST = "passes are not complete: mend every_sample_once_in_batches first"
 
 
 class Numbered(Dataset):
@@ -185,7 +186,7 @@ def new_random_order_in_each_pass(make_loader, probe: Probe) -> None:
     for _ in range(3):
         order = _order(loader, LONG)
         if sorted(order) != list(range(LONG)):
-            fail(f"each of {LONG} samples once", f"{len(set(order))} different samples", None)
+            fail(f"each of {LONG} samples once", f"{len(set(order))} different samples", FIRST)
         _require_shuffled(order, batch_size)
         if order in orders:
             fail(
@@ -227,7 +228,7 @@ def the_seed_alone_fixes_the_order(make_loader, probe: Probe) -> None:
                 fail(
                     f"each of {n} samples once in pass {turn}",
                     f"{len(set(came))} different samples among {len(came)}",
-                    "a pass is cut short or used up: mend every_sample_once_in_batches first",
+                    FIRST,
                 )
             if came == others:
                 fail(
