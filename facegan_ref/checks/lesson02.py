@@ -117,11 +117,16 @@ def returns_one_number(value_function, probe: Probe) -> None:
         if not value.requires_grad:
             fail("a value through which gradients flow", "a tensor without a graph", cut)
         grads = torch.autograd.grad(value, (d, q), allow_unused=True)
-        for name, grad in zip(("d", "p_g"), grads, strict=True):
-            if grad is None or not grad.any():
-                came = f"no gradient for {name}"
+        right = close(value, game.value_function(d, p, q).detach())
+        slopes = (p / d - q / (1 - d), torch.log(1 - d))
+        for name, grad, expected in zip(("d", "p_g"), grads, slopes, strict=True):
+            if grad is None or (right and not close(grad, expected.detach())):
                 wrong = recognise(value_function, 3, V_MISTAKES)
-                fail(f"a value that depends on {name}", came, wrong or cut)
+                fail(
+                    f"the gradient {vector(expected)} for {name}",
+                    "none" if grad is None else vector(grad),
+                    wrong or cut,
+                )
 
 
 @lesson.check("2.1", points=0.5)
@@ -167,6 +172,8 @@ def _of_zeros(came: Tensor) -> str:
             "0 · log 0: the logarithm is -inf, and 0 · (-inf) is nan for a computer; leave out "
             "the kinds with probability 0, or use torch.xlogy"
         )
+    if came == 0:
+        return "a nan is replaced in the whole sum: only the terms with probability 0 are 0"
     if not came.isfinite():
         return "-inf counts although the probability is 0 there: such a kind adds 0"
     return "kinds that one player never makes still count for the other one: mask each side alone"
@@ -192,13 +199,15 @@ def _of_sure(value_function, came: Tensor, expected: Tensor) -> str | None:
         return "-inf was replaced or multiplied by 0: only terms with probability 0 are 0"
     if expected.isinf() and came < -1e30:
         return "nan_to_num also turns -inf into a huge finite number: leave out what has p = 0"
-    wrong = recognise(value_function, 3, V_MISTAKES)
-    if wrong is None and expected.isinf() and came > -10:
+    likely = _name_value(value_function)
+    if likely != CUT_OFF:
+        return likely
+    if expected.isinf() and came > -10:
         return (
             "a term is left out where d is 0 or 1: leave it out where the probability is 0, and "
             "nowhere else; or an eps or a clamp cuts the logarithm off"
         )
-    return wrong or (
+    return (
         "right to a few digits only: an eps, a clamp or BCELoss (which stops at -100) cuts the "
         "logarithm off, or it is computed in float32 although the inputs are float64"
     )
@@ -251,9 +260,9 @@ def no_other_d_is_better(optimal_discriminator, probe: Probe) -> None:
             worst = int(((came - best).abs() / best).argmax())
             lost = game.value_function(best, p, q) - game.value_function(came, p, q)
             fail(
-                f"the score {best[worst]:.6g} where p_data is {p[worst]:.4g} and p_g is "
+                f"the score {best[worst]:.9g} where p_data is {p[worst]:.4g} and p_g is "
                 f"{q[worst]:.4g}, for no other has a larger V",
-                f"{came[worst]:.6g}, and V is smaller by {number(float(lost))}",
+                f"{came[worst]:.9g}, and V is smaller by {number(float(lost))}",
                 _name_best(optimal_discriminator) or _of_search(came, best),
             )
 
@@ -277,11 +286,13 @@ def where_one_never_goes(optimal_discriminator, probe: Probe) -> None:
 
 
 def _of_nobody(optimal_discriminator, came: Tensor) -> str | None:
-    wrong = recognise(optimal_discriminator, 2, D_MISTAKES)
-    if wrong is not None:
-        return wrong
+    likely = _name_best(optimal_discriminator)
+    if likely != CUT_OFF:
+        return likely
     if came.isnan().any():
         return "0 / 0 is nan: choose ½ there, for example with torch.where"
+    if came[1] == 0.5 or came[0] == 0.5:
+        return "½ where only one of them goes: D can be sure there; ½ is for both being 0"
     if came[2] != 0.5 and came[:2].tolist() == [1, 0]:
         return "the kind that nobody makes has another score than ½"
     return CUT_OFF

@@ -17,7 +17,6 @@ from facegan_ref.checks.lesson02_game import (
     digits,
     drawn,
     likely_mistake,
-    recognise,
     require,
     scalar,
     vector,
@@ -29,15 +28,15 @@ _name_js = partial(likely_mistake, right=game.js_divergence, arguments=2, mistak
 
 
 def _of_zeros(js_divergence, came: Tensor, expected: Tensor) -> str | None:
-    wrong = recognise(js_divergence, 2, JS_MISTAKES)
-    if wrong is None and came.isnan():
+    likely = _name_js(js_divergence)
+    if likely == CUT_OFF and came.isnan():
         return (
             "0 · log 0 or log(0 / 0): leave out the kinds with probability 0, or use torch.xlogy "
             "for each logarithm by itself"
         )
-    if wrong is None and came < expected - 1e-3:
+    if likely == CUT_OFF and came < expected - 1e-3:
         return "kinds that only one of the two makes are left out: they count for that one"
-    return wrong or CUT_OFF
+    return likely
 
 
 def add_to(lesson: Lesson) -> None:

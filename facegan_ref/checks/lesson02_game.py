@@ -76,7 +76,8 @@ def require_tensor(result: object, what: str) -> Tensor:
             "`.item()`, float(), a list or numpy leaves torch: return the tensor itself",
         )
     if not result.is_floating_point():
-        fail(what, f"a tensor of {result.dtype}", "a comparison is no probability")
+        likely = "a comparison is no probability" if result.dtype == torch.bool else None
+        fail(what, f"a tensor of {result.dtype}", likely)
     return result
 
 
@@ -99,6 +100,8 @@ def scores(result: object, k: int) -> Tensor:
     result = require_tensor(result, wanted)
     if result.shape != (k,):
         likely = "do not sum over the kinds: D answers for each of them"
+        if result.numel() == k:
+            likely = "one dimension too many: flatten() removes it"
         fail(wanted, f"a tensor of shape {tuple(result.shape)}", likely)
     return result.detach()
 
@@ -106,11 +109,17 @@ def scores(result: object, k: int) -> Tensor:
 def require(came: Tensor, expected: Tensor, what: str, likely: Callable[[], str | None]) -> None:
     """Fail unless the numbers agree; `what` says for which input."""
     if not close(came, expected):
+        texts = digits(expected), digits(came)
+        if texts[0] == texts[1]:
+            texts = tuple(
+                str([f"{v:.12g}" for v in x.flatten().tolist()]) for x in (expected, came)
+            )
         # `likely` runs the answer again: only when something is wrong.
-        fail(f"{digits(expected)} for {what}", digits(came), likely())
+        fail(f"{texts[0]} for {what}", texts[1], likely())
 
 
 def digits(x: Tensor) -> str:
+    """A number or a short tensor as people read it."""
     return number(float(x)) if x.dim() == 0 else vector(x)
 
 

@@ -150,6 +150,10 @@ D_MISTAKES: Mistakes = (
         lambda p, q: (p - q).sigmoid(),
     ),
     (
+        "the sigmoid of the ratio: the sigmoid belongs to the logit, log(p_data / p_g)",
+        lambda p, q: (p / q).sigmoid(),
+    ),
+    (
         "these are scores for smoothed labels (0.9): that is lesson 8",
         lambda p, q: 0.9 * p / (p + q),
     ),
@@ -176,6 +180,14 @@ JS_MISTAKES: Mistakes = (
     (
         "a square root: this is the Jensen-Shannon distance, its square is the divergence",
         lambda p, q: game.js_divergence(p, q).sqrt(),
+    ),
+    (
+        "a square root of bits: no root, and the natural logarithm",
+        lambda p, q: (game.js_divergence(p, q) / math.log(2)).sqrt(),
+    ),
+    (
+        "p + q / 2 is not (p + q) / 2: parentheses are missing",
+        lambda p, q: (_kl(p, p + q / 2) + _kl(q, p + q / 2)) / 2,
     ),
     (
         "the mixture is the sum p + q: it must be their mean, (p + q) / 2",

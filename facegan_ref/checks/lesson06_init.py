@@ -104,7 +104,7 @@ def convolutions_start_small(init_weights, probe: Probe) -> None:
     before = [layer.weight.detach().clone() for layer in convolutions]
     _initialised(init_weights, layers)
     for layer, old in zip(convolutions, before, strict=True):
-        likely = "the condition meets no nn.Conv2d: ask isinstance(module, nn.Conv2d)"
+        likely = "the condition meets no nn.Conv2d, or not each: ask isinstance(module, nn.Conv2d)"
         _require_changed(layer, old, "nn.Conv2d", likely)
         _require_normal(layer.weight, 0.0, "weights of nn.Conv2d", 0.12)
 

@@ -127,6 +127,12 @@ def _warm_up(network: nn.Module, x: Tensor) -> None:
     network.train()
     with torch.no_grad():
         explained(lambda: network(x))
+    if not all(module.training for module in network.modules()):
+        fail(
+            "a network that stays in train mode while it trains",
+            "eval mode after a forward pass in train mode",
+            "forward calls eval(): the modes are the business of whoever trains or samples",
+        )
 
 
 def is_convolutional(Generator, probe: Probe) -> None:

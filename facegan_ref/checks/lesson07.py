@@ -1,8 +1,13 @@
-"""Lesson 7: its tasks; the checks are in `lesson07_sample`, `lesson07_step`, `lesson07_balance`."""
+"""Lesson 7 and its tasks; the checks of each are in a module of their own."""
 
 from __future__ import annotations
 
-from facegan_ref.checks import lesson07_balance, lesson07_sample, lesson07_step
+from facegan_ref.checks import (
+    lesson07_balance,
+    lesson07_sample,
+    lesson07_step,
+    lesson07_together,
+)
 from facegan_ref.checks.engine import Lesson
 
 lesson = Lesson(
@@ -102,3 +107,4 @@ lesson.task(
 lesson07_sample.add_to(lesson)
 lesson07_step.add_to(lesson)
 lesson07_balance.add_to(lesson)
+lesson07_together.add_to(lesson)

@@ -137,8 +137,8 @@ class Variant:
     """How a step of both networks is made; the defaults are right."""
 
     apart: bool = True  # D judges real and fake in two passes
-    g_trains: bool = True  # G is in training mode
-    d_trains: bool = True
+    modes_d: tuple[bool, bool] = (True, True)  # in D's update: is G, is D in training mode
+    modes_g: tuple[bool, bool] = (True, True)  # and in G's
     d_first: bool = True
     simultaneous: bool = False  # G plays against D as it was before D's update
     stray: bool = False  # D's loss leaves its gradients in G, and nobody clears them
@@ -170,15 +170,19 @@ def play(state: TrainingState, real: Tensor, z_d: Tensor, z_g: Tensor, how: Vari
     for network in (generator, discriminator):
         network.zero_grad(set_to_none=True)
         network.requires_grad_(True)
-    generator.train(how.g_trains)
-    discriminator.train(how.d_trains)
     optimizer_g = torch.optim.SGD(generator.parameters(), lr=LR)
     optimizer_d = torch.optim.SGD(discriminator.parameters(), lr=LR)
     opponent = copy.deepcopy(discriminator)
     before = weights(discriminator), weights(generator)
     losses = {}
 
+    def set_modes(modes: tuple[bool, bool]) -> None:
+        generator.train(modes[0])
+        for judge in (discriminator, opponent):
+            judge.train(modes[1])
+
     def step_d() -> None:
+        set_modes(how.modes_d)
         fake = generator(z_d)
         fake = fake if how.stray else fake.detach()
         if how.apart:
@@ -191,6 +195,7 @@ def play(state: TrainingState, real: Tensor, z_d: Tensor, z_g: Tensor, how: Vari
         losses["d"] = float(loss.detach())
 
     def step_g() -> None:
+        set_modes(how.modes_g)
         judge = opponent if how.simultaneous else discriminator
         loss = generator_loss(judge(generator(z_g)))
         loss.backward()
@@ -226,15 +231,27 @@ MISTAKES: tuple[tuple[str, Variant], ...] = (
     ),
     (
         "both networks are in evaluation mode during the step: call train() on both first",
-        Variant(g_trains=False, d_trains=False),
+        Variant(modes_d=(False, False), modes_g=(False, False)),
     ),
     (
         "the generator is in evaluation mode during the step: call train() on it first",
-        Variant(g_trains=False),
+        Variant(modes_d=(False, True), modes_g=(False, True)),
     ),
     (
         "the discriminator is in evaluation mode during the step: call train() on it first",
-        Variant(d_trains=False),
+        Variant(modes_d=(True, False), modes_g=(True, False)),
+    ),
+    (
+        "the generator is in evaluation mode during D's update: both train in both updates",
+        Variant(modes_d=(False, True)),
+    ),
+    (
+        "the discriminator is in evaluation mode during G's update: both train in both updates",
+        Variant(modes_g=(True, False)),
+    ),
+    (
+        "only the network that is updated is in training mode: both train in both updates",
+        Variant(modes_d=(False, True), modes_g=(True, False)),
     ),
     ("G is updated before D: D comes first", Variant(d_first=False)),
     (

@@ -95,9 +95,9 @@ def add_to(lesson: Lesson) -> None:
     @lesson.check("10.4", points=0.5)
     def returns_a_unit_vector(attribute_direction, probe: Probe) -> None:
         """The direction is one vector (z_dim,) of length 1."""
-        for z_dim in (probe.integer(6, 9), 20):
+        for z_dim, noise in ((probe.integer(6, 9), 0.2), (20, 6.0)):
             z = probe.randn(300, z_dim)
-            labels = z[:, 0] + 0.2 * probe.randn(300) > 0
+            labels = z[:, 0] + noise * probe.randn(300) > 0
             came = _direction(attribute_direction, z, labels)
             if abs(float(came.norm()) - 1) > 1e-3:
                 rows = z[labels].mean(0) - z[~labels].mean(0)

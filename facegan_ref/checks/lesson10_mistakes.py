@@ -120,8 +120,23 @@ SLERP_MISTAKES: Named = (
 )  # fmt: skip
 
 
+# What lies between latents of different norms: there are several customs, and all are right.
+CUSTOMS: Named = (
+    ("directions by the formula, norms evenly", reference.slerp),
+    ("the formula on a and b as they are", lambda a, b, t: _weighted(a, b, t, angle(a, b))),
+    (
+        "directions by the formula, norms in proportion",
+        lambda a, b, t: (
+            unit(reference.slerp(a, b, t))
+            * a.norm(dim=-1, keepdim=True) ** (1 - t)
+            * b.norm(dim=-1, keepdim=True) ** t
+        ),
+    ),
+)
+
+
 def recognise(mistakes: Named, a: Tensor, b: Tensor, t: float | Tensor, came: Tensor) -> str | None:
-    """Which of the mistakes gives `came`."""
+    """Which of the named ways gives `came`."""
     scale = float(a.norm(dim=-1).max())
     for name, wrong in mistakes:
         there = wrong(a, b, t)

@@ -11,6 +11,7 @@ from facegan_ref import morph as reference
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
 from facegan_ref.checks.lesson10_mistakes import (
     BATCH_MISTAKES,
+    CUSTOMS,
     LERP_MISTAKES,
     SLERP_MISTAKES,
     Named,
@@ -99,7 +100,10 @@ def _add_lerp_checks(lesson: Lesson) -> None:
                     came,
                     (1 - t) * a + t * b,
                     what,
-                    lambda a=a, b=b, t=t, came=came: recognise(LERP_MISTAKES, a, b, t, came),
+                    lambda a=a, b=b, t=t, came=came: (
+                        recognise(LERP_MISTAKES, a, b, t, came)
+                        or "the weights are 1 - t for a and t for b, and nothing else is done"
+                    ),
                 )
 
     @lesson.check("10.1", points=0.5)
@@ -132,7 +136,8 @@ def _check_columns_of_t(path: Path, right: Path, mistakes: Named, probe: Probe) 
 def _add_slerp_checks(lesson: Lesson) -> None:
     @lesson.check("10.2", points=0.5)
     def starts_at_a_and_ends_at_b(slerp, probe: Probe) -> None:
-        """t = 0 gives a and t = 1 gives b, also when their norms differ."""
+        """t = 0 gives a and t = 1 gives b, also when their norms differ; between them, the formula
+        holds for a and b as they are, or for their directions while the norm goes evenly."""
         n = probe.integer(3, 6)
         for a, b in (
             (probe.randn(n, 100), 1.4 * probe.randn(n, 100)),
@@ -147,11 +152,23 @@ def _add_slerp_checks(lesson: Lesson) -> None:
                     what,
                     lambda a=a, b=b, t=t, came=came: recognise(SLERP_MISTAKES, a, b, t, came),
                 )
+        a, b = pair(probe, torch.tensor([75.0, 100.0]), 6.0, 10.0)
+        came = _walk(slerp, a, b, 0.3, "t = 0.3")
+        if recognise(CUSTOMS, a, b, 0.3, came) is None:
+            expected = reference.slerp(a, b, 0.3)
+            row = int((came - expected).norm(dim=1).argmax())
+            fail(
+                f"{vector(expected[row])} for t = 0.3 and norms of 6 and 10, or what the formula "
+                "gives for a and b as they are",
+                vector(came[row]),
+                recognise(SLERP_MISTAKES, a, b, 0.3, came)
+                or "to which of the two customs do the norms in your formula belong?",
+            )
 
     @lesson.check("10.2", points=1)
     def stays_on_the_sphere(slerp, probe: Probe) -> None:
         """Between two latents of norm r, every point has the norm r."""
-        degrees = torch.tensor([25.0, 60.0, 90.0, 120.0, 150.0])
+        degrees = torch.tensor([10.0, 25.0, 60.0, 90.0, 120.0, 150.0, 170.0])
         radius = float(probe.integer(3, 12))
         a, b = pair(probe, degrees, radius, radius)
         for t in (0.5, 0.2, 0.7):
@@ -170,7 +187,7 @@ def _add_slerp_checks(lesson: Lesson) -> None:
     @lesson.check("10.2", points=1)
     def turns_evenly(slerp, probe: Probe) -> None:
         """After a part t of the way, the direction has turned by the part t of the angle."""
-        degrees = torch.tensor([150.0, 25.0, 60.0, 90.0, 120.0])
+        degrees = torch.tensor([150.0, 25.0, 60.0, 90.0, 120.0, 10.0, 170.0])
         a, b = pair(probe, degrees)
         for t in (0.2, 0.5, 0.9):
             came = _walk(slerp, a, b, t, f"t = {t:g}")

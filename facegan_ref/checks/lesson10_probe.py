@@ -31,7 +31,7 @@ def require_tensor(came: object, what: str, shape: tuple[int, ...], likely: str 
         fail(expected, f"a tensor of {came.dtype}", "the values were rounded or compared")
     if tuple(came.shape) != tuple(shape):
         fail(expected, f"shape {tuple(came.shape)}", likely or None)
-    return came.detach()
+    return came.detach().float()
 
 
 def vector(values: Tensor) -> str:
