@@ -564,6 +564,13 @@ class NormalisesTheLatentsOverTheBatch(_Generator):
         return super().forward(z / z.norm(dim=0))
 
 
+@wrong("6.3", rejected_by="each_image_from_its_own_latent", says="forward calls eval()")
+class AlwaysInEvaluationMode(_Generator):
+    def forward(self, z):
+        self.eval()
+        return super().forward(z)
+
+
 @wrong("6.3", rejected_by="is_convolutional", says="fully connected")
 class PerceptronInDisguise(nn.Module):
     """The MLP of lesson 4 with a reshape at its end."""
@@ -943,6 +950,12 @@ class DropoutThatNeverEnds(_Discriminator):
         return super().forward(F.dropout(x, 0.3))
 
 
+@wrong("6.4", rejected_by="each_logit_from_its_own_image", says="alone")
+class SubtractsTheMeanImage(_Discriminator):
+    def forward(self, x):
+        return super().forward(x - x.mean(dim=0))
+
+
 @wrong("6.4", rejected_by="is_convolutional_too", says="fully connected")
 class FlattensAtOnce(nn.Module):
     """The MLP of lesson 4 under another name."""
@@ -1199,6 +1212,18 @@ def kaiming(module):
 def constant(module):
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.constant_(module.weight, 0.02)
+
+
+@wrong("6.5", rejected_by="convolutions_start_small", says="or not each")
+def only_those_without_a_bias(module):
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.bias is None:
+        nn.init.normal_(module.weight, 0.0, 0.02)
+
+
+@wrong("6.5", rejected_by="scales_start_around_one", says="is a scale")
+def every_parameter(module):
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, 0.0, 0.02)
 
 
 @wrong("6.5", rejected_by="convolutions_start_small", says="the mean should be 0")
