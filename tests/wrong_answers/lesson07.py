@@ -248,6 +248,28 @@ def gradients_off_for_ever(generator, z):
         generator.train(was_training)
 
 
+@wrong("7.1", rejected_by="same_face_in_any_batch", says="generator.eval() first")
+def only_the_outer_flag(generator, z):
+    """`training` of the network itself, but not of its layers."""
+    was_training = generator.training
+    generator.training = False
+    with torch.no_grad():
+        images = generator(z)
+    generator.training = was_training
+    return images
+
+
+@wrong("7.1", rejected_by="mode_put_back", says="mode")
+def put_back_the_wrong_way_round(generator, z):
+    was_training = generator.training
+    generator.eval()
+    try:
+        with torch.no_grad():
+            return generator(z)
+    finally:
+        generator.train(not was_training)
+
+
 @wrong("7.1", rejected_by="draws_nothing", says="latents of its own")
 def draws_its_own_latents(generator, z):
     return no_grad_as_a_decorator(generator, torch.randn_like(z))
@@ -526,6 +548,56 @@ def generator_evaluates_for_the_fakes(state, real):
     losses = step_with(state, real, trains=("discriminator",))
     state.generator.train()
     return losses
+
+
+def in_mode_for_the_step(step, **modes):
+    """The step with networks put into a mode for it, and into training mode afterwards."""
+
+    def wrapped(generator, discriminator, *arguments):
+        generator.train(modes.get("generator", True))
+        discriminator.train(modes.get("discriminator", True))
+        loss = step(generator, discriminator, *arguments)
+        generator.train(), discriminator.train()
+        return loss
+
+    return wrapped
+
+
+@wrong("7.2", rejected_by="judges_real_and_fake_apart", says="during D's update")
+def fakes_made_in_evaluation_mode(state, real):
+    d_step = in_mode_for_the_step(discriminator_step, generator=False)
+    return step_with(state, real, d_step=d_step)
+
+
+@wrong("7.2", rejected_by="judges_real_and_fake_apart", says="during G's update")
+def judge_in_evaluation_mode(state, real):
+    g_step = in_mode_for_the_step(generator_step, discriminator=False)
+    return step_with(state, real, g_step=g_step)
+
+
+@wrong("7.2", rejected_by="trains_in_training_mode", says="only the network that is updated")
+def only_who_learns_is_in_training_mode(state, real):
+    d_step = in_mode_for_the_step(discriminator_step, generator=False)
+    g_step = in_mode_for_the_step(generator_step, discriminator=False)
+    return step_with(state, real, d_step=d_step, g_step=g_step)
+
+
+@wrong("7.2", rejected_by="updates_d_then_g", says="something changes weights or gradients")
+def gradients_clipped(state, real):
+    def d_step(generator, discriminator, optimizer, real, z):
+        loss = discriminator_loss(discriminator(real), discriminator(generator(z).detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(discriminator.parameters(), 0.01)
+        optimizer.step()
+        return loss.detach()
+
+    return step_with(state, real, d_step=d_step)
+
+
+@wrong("7.2", rejected_by="updates_d_then_g", says="not discriminator_loss on D(real)")
+def data_scaled_again(state, real):
+    return step_with(state, 2 * real - 1)
 
 
 @wrong("7.2", rejected_by="fits_the_batch", says="take len(real)")
