@@ -14,6 +14,7 @@ from torch import Tensor
 from facegan_ref.data.faces import from_tanh_range, to_tanh_range
 
 PADDING = 2  # pixels between the images of a grid
+ROW_TEXT = 14  # pixels: the names of a captioned grid's rows
 PALETTE_PIXELS = 1 << 20  # that many pixels of a GIF choose its 256 colours
 
 
@@ -144,6 +145,14 @@ def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
+def _font(size: int) -> ImageFont.ImageFont:
+    """Pillow's own font in `size` pixels; Pillow before 10.1 has it in one size only."""
+    try:
+        return ImageFont.load_default(size=size)
+    except TypeError:
+        return ImageFont.load_default()
+
+
 def captioned_grid(
     images: Tensor,
     columns: int,
@@ -170,10 +179,10 @@ def captioned_grid(
             f"{len(captions)} captions for {len(images)} images and {len(rows)} names for "
             f"{n_rows} rows; expected one for each, or none"
         )
-    font = ImageFont.load_default()
-    text_height = font.getbbox("Ag")[3] + 2
-    left = max((math.ceil(font.getlength(name)) for name in rows), default=0)
-    left += 4 if rows else 0
+    font, row_font = _font(10), _font(ROW_TEXT)
+    text_height, row_height = (font.getbbox("Ag")[3] + 2 for font in (font, row_font))
+    left = max((math.ceil(row_font.getlength(name)) for name in rows), default=0)
+    left += 6 if rows else 0
     below = text_height if captions else 0
     cell_height = (images.shape[2] + PADDING) * scale
     cell_width = (images.shape[3] + PADDING) * scale
@@ -185,7 +194,8 @@ def captioned_grid(
         part = grid[row * cell_height : (row + 1) * cell_height - PADDING * scale]
         picture.paste(Image.fromarray(part), (left, top))
         if rows:
-            draw.text((0, top + (len(part) - text_height) // 2), rows[row], fill=0, font=font)
+            middle = top + (len(part) - row_height) // 2
+            draw.text((0, middle), rows[row], fill=0, font=row_font)
         for column, caption in enumerate(captions[row * columns : (row + 1) * columns]):
             middle = left + column * cell_width + images.shape[3] * scale / 2
             start = middle - font.getlength(caption) / 2
