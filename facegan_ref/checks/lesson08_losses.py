@@ -157,6 +157,8 @@ def _labels(smooth_real_labels: Callable, logits: Tensor, smoothing: float) -> T
             "other logits",
             "a function whose name ends in _ overwrites its argument: make a new tensor",
         )
+    if labels is logits:
+        fail(what, "the logits themselves", "the labels do not depend on what D said")
     if labels.shape != logits.shape:
         fail(
             what,

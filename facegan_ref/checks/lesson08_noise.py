@@ -151,7 +151,10 @@ def add_to(lesson: Lesson) -> None:
                 (2, "two rows of pixels", "the noise is the same in each row"),
                 (3, "two columns of pixels", "the noise is the same in each column"),
             ):
-                together = correlation(first, first.roll(1, dim))
+                shifts = (1, first.shape[dim] // 2)
+                together = max(
+                    (correlation(first, first.roll(shift, dim)) for shift in shifts), key=abs
+                )
                 if abs(together) > 0.08:
                     fail(
                         f"independent noise in {pairs}: a correlation near 0",
@@ -198,6 +201,8 @@ def add_to(lesson: Lesson) -> None:
                     "`.detach()`, `.data`, torch.no_grad() or numpy cuts the graph: in its own "
                     "step G learns through the noise",
                 )
+            if sigma and torch.equal(noisy, images):
+                fail("noisy images", "the given images", "nothing is added")
             (came,) = torch.autograd.grad(noisy, images, pull, allow_unused=True)
             if came is None or not torch.allclose(came, pull, atol=1e-6):
                 none = came is None or not bool(came.any())
@@ -261,7 +266,9 @@ def add_to(lesson: Lesson) -> None:
                     _where_it_stops(noisy) or "something is added or scaled besides sigma * noise",
                 )
         for dtype in (torch.float64, torch.bfloat16):
-            noisy_images(add_instance_noise, images.to(dtype), 0.2, probe.rng)
+            noisy = noisy_images(add_instance_noise, images.to(dtype), 0.2, probe.rng)
+            if torch.equal(noisy, images.to(dtype)):
+                fail(f"noisy images of {dtype}", "the given images", "nothing is added")
         noisy_images(add_instance_noise, images[:1], 0.2)
         if ignores_the_device(lambda: add_instance_noise(images, 0.2)):
             fail(

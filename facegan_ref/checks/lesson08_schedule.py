@@ -9,7 +9,7 @@ from numbers import Real
 
 from torch import Tensor
 
-from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.engine import Lesson, Probe, fail
 
 NEVER_ZERO = (
     "an exponential decay comes close to 0 and never reaches it: the noise falls in a straight line"
@@ -34,6 +34,10 @@ SHAPES: tuple[tuple[str, Callable[[float], float]], ...] = (
     ("only half of the way down: at total_steps nothing is left", lambda t: 1 - t / 2),
     ("twice as fast: the noise is gone halfway", lambda t: max(0.0, 1 - 2 * t)),
 )  # fmt: skip
+
+
+def _precise(value: float) -> str:
+    return f"{value:.6g}"
 
 
 def sigma_of(noise_sigma: Callable, step: int, total_steps: int, sigma0: float) -> float:
@@ -103,7 +107,7 @@ def add_to(lesson: Lesson) -> None:
             if not math.isclose(came, sigma0, rel_tol=1e-6):
                 fail(
                     f"{sigma0:g} for noise_sigma(0, {total}, {sigma0:g})",
-                    number(came),
+                    _precise(came),
                     _name_schedule(noise_sigma),
                 )
 
@@ -116,8 +120,8 @@ def add_to(lesson: Lesson) -> None:
             expected = sigma0 * (1 - step / total)
             if not math.isclose(came, expected, rel_tol=1e-6):
                 fail(
-                    f"{number(expected)} for noise_sigma({step}, {total}, {sigma0:g})",
-                    number(came),
+                    f"{_precise(expected)} for noise_sigma({step}, {total}, {sigma0:g})",
+                    _precise(came),
                     _name_schedule(noise_sigma),
                 )
 
@@ -156,8 +160,8 @@ def add_to(lesson: Lesson) -> None:
                     expected = sigma0 * (1 - step / total)
                     if not math.isclose(came, expected, rel_tol=1e-6, abs_tol=1e-12):
                         fail(
-                            f"{number(expected)} for noise_sigma({step}, {total}, {sigma0:g})",
-                            number(came),
+                            f"{_precise(expected)} for noise_sigma({step}, {total}, {sigma0:g})",
+                            _precise(came),
                             _name_schedule(noise_sigma)
                             or "a length or a strength is fixed inside: use total_steps and sigma0",
                         )

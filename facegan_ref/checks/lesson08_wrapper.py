@@ -89,6 +89,18 @@ def _seen_once(noisy: nn.Module, discriminator: SeeingDiscriminator, images: Ten
     return seen.detach()
 
 
+def _set_sigma(noisy: nn.Module, sigma: float | Tensor) -> None:
+    try:
+        noisy.sigma = sigma
+    except (TypeError, AttributeError) as error:
+        fail(
+            f"noisy.sigma = {float(sigma):g} to be possible",
+            f"{type(error).__name__}: {error}",
+            "sigma is a parameter, a buffer or a property that can't be set: keep it as a plain "
+            "attribute, self.sigma = sigma",
+        )
+
+
 def _images(probe: Probe, n: int = 8) -> Tensor:
     return torch.tanh(probe.randn(n, *SHAPE))
 
@@ -97,11 +109,17 @@ def add_to(lesson: Lesson) -> None:
     """Add the checks of task 8.4."""
 
     @lesson.check("8.4", points=0.5)
-    def is_a_module_with_ds_own_parameters(NoisyDiscriminator, probe: Probe) -> None:
+    def is_a_module_that_holds_the_given_d(NoisyDiscriminator, probe: Probe) -> None:
         """It is a module that holds the given D itself: its parameters, its modes, its logits."""
         for column in (False, True):
             inner = SeeingDiscriminator(probe.rng, column)
             noisy = _wrap(NoisyDiscriminator, inner, 0.0)
+            if not inner.training or not all(p.requires_grad for p in inner.parameters()):
+                fail(
+                    "D in train mode and trainable, as it was given",
+                    "D in evaluation mode, or parameters without requires_grad",
+                    "__init__ calls discriminator.eval() or requires_grad_(False): only keep it",
+                )
             own, held = ({id(p) for p in m.parameters()} for m in (inner, noisy))
             if own != held:
                 likely = "it holds parameters besides those of D: leave them out"
@@ -188,6 +206,7 @@ def add_to(lesson: Lesson) -> None:
         inner = SeeingDiscriminator(probe.rng)
         noisy = _wrap(NoisyDiscriminator, inner, 0.3, probe.rng)
         images = _images(probe, 4).requires_grad_(True)
+        _seen_once(noisy, inner, images)
         logits = noisy(images)
         inputs = (images, *inner.parameters())
         if not isinstance(logits, Tensor) or not logits.requires_grad:
@@ -224,7 +243,7 @@ def add_to(lesson: Lesson) -> None:
         images = _images(probe)
         for sigma in (0.5, 0.2, torch.tensor(0.1), 0.0):
             if sigma != 0.5:
-                noisy.sigma = sigma
+                _set_sigma(noisy, sigma)
             for mode in (True, False):
                 noisy.train(mode)
                 std = float((_seen_once(noisy, inner, images) - images).std())

@@ -601,6 +601,12 @@ def noise_in_a_cache(images, sigma, generator=None, cache={}):  # noqa: B006
     return images + sigma * cache[key]
 
 
+@wrong("8.3", rejected_by="every_pixel_and_every_call_its_own", says="whole batch")
+def half_a_batch_of_noise_twice(images, sigma, generator=None):
+    half = torch.empty_like(images[: (len(images) + 1) // 2]).normal_(generator=generator)
+    return images + sigma * torch.cat([half, half])[: len(images)]
+
+
 @wrong("8.3", rejected_by="adds_normal_noise", says="multiplied with the image")
 def multiplied(images, sigma, generator=None):
     noise = torch.empty_like(images).normal_(generator=generator)
@@ -721,7 +727,7 @@ class OtherNames(nn.Module):
 
 
 @right("8.4")
-class StrengthAsABuffer(nn.Module):
+class InAModuleList(nn.Module):
     def __init__(self, discriminator, sigma, rng=None):
         super().__init__()
         self.inner = nn.ModuleList([discriminator])
@@ -805,7 +811,7 @@ class _Noisy(nn.Module):
         return self.discriminator(self.noisy(images))
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="inherit from nn.Module")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="inherit from nn.Module")
 class NoModule:
     def __init__(self, discriminator, sigma, rng=None):
         self.discriminator, self.sigma, self.rng = discriminator, sigma, rng
@@ -814,7 +820,7 @@ class NoModule:
         return self.discriminator(add_instance_noise(images, self.sigma, self.rng))
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="super().__init__()")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="super().__init__()")
 class NoSuper(nn.Module):
     def __init__(self, discriminator, sigma, rng=None):
         self.discriminator, self.sigma, self.rng = discriminator, sigma, rng
@@ -823,7 +829,7 @@ class NoSuper(nn.Module):
         return self.discriminator(add_instance_noise(images, self.sigma, self.rng))
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="not registered")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="not registered")
 class InAList(_Noisy):
     def __init__(self, discriminator, sigma, rng=None):
         nn.Module.__init__(self)
@@ -833,13 +839,19 @@ class InAList(_Noisy):
         return self.parts[0](self.noisy(images))
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="a copy of D")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="a copy of D")
 class ACopyOfD(_Noisy):
     def __init__(self, discriminator, sigma, rng=None):
         super().__init__(copy.deepcopy(discriminator), sigma, rng)
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="besides those of D")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="discriminator.eval()")
+class DInEvaluationMode(_Noisy):
+    def __init__(self, discriminator, sigma, rng=None):
+        super().__init__(discriminator.eval(), sigma, rng)
+
+
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="besides those of D")
 class LearntStrength(nn.Module):
     def __init__(self, discriminator, sigma, rng=None):
         super().__init__()
@@ -850,19 +862,19 @@ class LearntStrength(nn.Module):
         return self.discriminator(add_instance_noise(images, self.sigma, self.rng))
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="a sigmoid")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="a sigmoid")
 class ScoresInstead(_Noisy):
     def forward(self, images):
         return torch.sigmoid(super().forward(images))
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="forward must return what D")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="forward must return what D")
 class NothingReturned(_Noisy):
     def forward(self, images):
         self.discriminator(self.noisy(images))
 
 
-@wrong("8.4", rejected_by="is_a_module_with_ds_own_parameters", says="forward must return what D")
+@wrong("8.4", rejected_by="is_a_module_that_holds_the_given_d", says="forward must return what D")
 class AlwaysAColumn(_Noisy):
     def forward(self, images):
         return super().forward(images).view(-1, 1)
@@ -949,6 +961,14 @@ class StrengthFrozen(nn.Module):
 
     def forward(self, images):
         return self.discriminator(add_instance_noise(images, self.strength, self.rng))
+
+
+@wrong("8.4", rejected_by="sigma_can_be_changed", says="plain attribute")
+class StrengthInABuffer(_Noisy):
+    def __init__(self, discriminator, sigma, rng=None):
+        nn.Module.__init__(self)
+        self.discriminator, self.rng = discriminator, rng
+        self.register_buffer("sigma", torch.tensor(float(sigma)))
 
 
 @wrong("8.4", rejected_by="uses_the_given_rng", says="rng is not passed on")
