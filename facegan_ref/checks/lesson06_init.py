@@ -94,7 +94,7 @@ def _require_changed(layer: nn.Module, before: Tensor, what: str, likely: str) -
 
 
 def convolutions_start_small(init_weights, probe: Probe) -> None:
-    """Weights of convolutions come from N(0, 0.02²), with as many shapes as there are."""
+    """Weights of convolutions come from N(0, 0.02²), whatever their size."""
     layers = nn.Sequential(
         nn.Conv2d(3, 64, 4, 2, 1, bias=False),
         nn.LeakyReLU(0.2),

@@ -54,7 +54,7 @@ DOWN_MISTAKES: tuple[tuple[str, Formula], ...] = (
         lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,
     ),
     (
-        "round down with //, after all of / would be a number with a fraction",
+        "round down: divide with //, since / leaves a fraction",
         lambda n, k, s, p: (n + 2 * p - k) / s + 1,
     ),
 )
