@@ -83,7 +83,7 @@ def require_tensor(result: object, what: str) -> Tensor:
 
 def scalar(result: object, k: int) -> Tensor:
     """The result as a tensor of one number; otherwise the check fails."""
-    one = f"one number, a scalar tensor, for distributions over {k} kinds"
+    one = f"one number, a scalar tensor, for distributions with K = {k}"
     result = require_tensor(result, one)
     if result.numel() != 1:
         fail(
@@ -96,7 +96,7 @@ def scalar(result: object, k: int) -> Tensor:
 
 def scores(result: object, k: int) -> Tensor:
     """The result as a tensor of k scores; otherwise the check fails."""
-    wanted = f"a tensor of shape ({k},), one score for each of {k} kinds"
+    wanted = f"a tensor of shape ({k},), one score for each kind"
     result = require_tensor(result, wanted)
     if result.shape != (k,):
         likely = "do not sum over the kinds: D answers for each of them"
@@ -111,9 +111,8 @@ def require(came: Tensor, expected: Tensor, what: str, likely: Callable[[], str 
     if not close(came, expected):
         texts = digits(expected), digits(came)
         if texts[0] == texts[1]:
-            texts = tuple(
-                str([f"{v:.12g}" for v in x.flatten().tolist()]) for x in (expected, came)
-            )
+            pair = (x.flatten().tolist() for x in (expected, came.detach()))
+            texts = tuple(", ".join(f"{v:.12g}" for v in values) for values in pair)
         # `likely` runs the answer again: only when something is wrong.
         fail(f"{texts[0]} for {what}", texts[1], likely())
 

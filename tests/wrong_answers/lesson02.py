@@ -76,7 +76,7 @@ def mean_over_the_values(d, p_data, p_g):
     return (torch.xlogy(p_data, d) + torch.xlogy(p_g, 1 - d)).mean()
 
 
-@wrong("2.1", rejected_by="returns_one_number", says="depends on p_g")
+@wrong("2.1", rejected_by="returns_one_number", says="weigh each kind")
 def mean_as_over_a_batch(d, p_data, p_g):
     return torch.log(d).mean() + torch.log(1 - d).mean()
 
@@ -212,6 +212,11 @@ def in_numpy(d, p_data, p_g):
 def clamped_in_place(d, p_data, p_g):
     d.clamp_(1e-7, 1 - 1e-7)
     return (p_data * d.log() + p_g * (1 - d).log()).sum()
+
+
+@wrong("2.1", rejected_by="returns_one_number", says="cuts the graph")
+def scores_detached_on_one_side(d, p_data, p_g):
+    return (torch.xlogy(p_data, d.detach()) + torch.xlogy(p_g, 1 - d)).sum()
 
 
 @wrong("2.1", rejected_by="nothing_where_nobody_goes", says="0 · log 0")
@@ -413,6 +418,16 @@ def smoothed_labels(p_data, p_g):
     return 0.9 * p_data / (p_data + p_g)
 
 
+@wrong("2.2", rejected_by="half_at_equality", says="sigmoid of the ratio")
+def sigmoid_of_the_ratio(p_data, p_g):
+    return torch.sigmoid(p_data / p_g)
+
+
+@wrong("2.2", rejected_by="one_score_for_each_kind", says="one dimension too many")
+def a_column(p_data, p_g):
+    return torch.nan_to_num(p_data / (p_data + p_g), nan=0.5).unsqueeze(1)
+
+
 @wrong("2.2", rejected_by="no_other_d_is_better", says="squares")
 def squares_compared(p_data, p_g):
     return p_data**2 / (p_data**2 + p_g**2)
@@ -456,6 +471,11 @@ def plain_division(p_data, p_g):
 @wrong("2.2", rejected_by="where_one_never_goes", says="another score than ½")
 def zero_where_nobody_goes(p_data, p_g):
     return torch.nan_to_num(p_data / (p_data + p_g))
+
+
+@wrong("2.2", rejected_by="where_one_never_goes", says="½ is for both being 0")
+def half_where_no_real_face_is(p_data, p_g):
+    return torch.where(p_data > 0, p_data / (p_data + p_g), 0.5)
 
 
 @wrong("2.2", rejected_by="no_other_d_is_better", says="eps")
@@ -571,10 +591,22 @@ def mixture_is_the_sum(p, q):
 
 
 @wrong("2.3", rejected_by="zero_for_equal", says="mixture is the sum p + q")
-def precedence_of_the_half(p, q):
-    m = p + q / 2
+def half_of_both_without_the_half_in_m(p, q):
     m = p + q
     return 0.5 * (torch.xlogy(p, p / m) + torch.xlogy(q, q / m)).nansum()
+
+
+@wrong("2.3", rejected_by="zero_for_equal", says="parentheses are missing")
+def precedence_of_the_half(p, q):
+    m = p + q / 2
+    return 0.5 * (torch.xlogy(p, p / m) + torch.xlogy(q, q / m)).nansum()
+
+
+@wrong("2.3", rejected_by="ln_2_without_overlap", says="a square root of bits")
+def distance_in_bits(p, q):
+    m = (p + q) / 2
+    bits = (torch.nansum(p * torch.log2(p / m)) + torch.nansum(q * torch.log2(q / m))) / 2
+    return bits.clamp(min=0).sqrt()
 
 
 @wrong("2.3", rejected_by="ln_2_without_overlap", says="½ is missing")
