@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.explain import explain_exception
 from facegan_ref.checks.lesson10_probe import (
     FORGOT_EVAL,
     Z_DIM,
@@ -155,7 +156,7 @@ def _call(invert: Callable, generator: TinyFaces, image: Tensor, steps: int) -> 
         )  # fmt: skip
         for words, likely in named:
             if words in text:
-                fail("a latent", f"{type(error).__name__}: {text}", likely)
+                fail("a latent", explain_exception(error)[0], likely)
         raise
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from facegan_ref import morph as reference
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.explain import explain_exception
 from facegan_ref.checks.lesson10_mistakes import unit
 from facegan_ref.checks.lesson10_probe import (
     FORGOT_EVAL,
@@ -38,7 +39,7 @@ def _film(morph: Callable, generator: TinyFaces, z0: Tensor, z1: Tensor, steps: 
         if "shape" in str(error) or "dimension" in str(error).lower():
             fail(
                 f"{steps} frames for latents of shape {tuple(z0.shape)}",
-                f"{type(error).__name__}: {' '.join(str(error).split())}",
+                explain_exception(error)[0],
                 "the generator takes latents (N, z_dim); give t the shape (steps, 1), and slerp "
                 f"makes (steps, z_dim) of latents (z_dim,) and of (1, z_dim){shapes or ''}",
             )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from facegan_ref import morph as reference
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.explain import explain_exception
 from facegan_ref.checks.lesson10_mistakes import (
     BATCH_MISTAKES,
     CUSTOMS,
@@ -33,7 +34,7 @@ def _walk(path: Path, a: Tensor, b: Tensor, t: float | Tensor, what: str) -> Ten
         if a.ndim == 1 and "Dimension out of range" in str(error):
             fail(
                 f"a point for {what}",
-                f"IndexError: {error}",
+                explain_exception(error)[0],
                 "one latent (z_dim,) has no dimension 1: use dim=-1, the last one",
             )
         raise
@@ -41,13 +42,19 @@ def _walk(path: Path, a: Tensor, b: Tensor, t: float | Tensor, what: str) -> Ten
         if "Boolean value of Tensor" in str(error):
             fail(
                 f"a point for {what}",
-                f"RuntimeError: {error}",
+                explain_exception(error)[0],
                 "an `if` decides for the whole batch: let torch.where decide for each row",
+            )
+        if "1D tensors expected" in str(error) or "shapes cannot be multiplied" in str(error):
+            fail(
+                f"a point for {what}",
+                explain_exception(error)[0],
+                "torch.dot and @ do not go row by row: (a * b).sum(dim=-1, keepdim=True) does",
             )
         if "size of tensor" in str(error):
             fail(
                 f"a point for {what}",
-                f"RuntimeError: {' '.join(str(error).split())}",
+                explain_exception(error)[0],
                 "the sums and norms over the last dimension have lost it: keepdim=True leaves a "
                 "column (N, 1), which broadcasts against (N, z_dim)",
             )
@@ -226,6 +233,7 @@ def _add_slerp_edge_checks(lesson: Lesson) -> None:
         b[3] = a[3]  # a row without an arc among the others
         for t in (0.3, 0.5):
             together = _walk(slerp, a, b, t, f"t = {t:g} and four rows")
+            _require_no_nan(together, f"t = {t:g} and four rows, of which row 3 has a = b")
             for row in range(4):
                 alone = _walk(slerp, a[row], b[row], t, f"t = {t:g} and one latent")
                 _require_close(

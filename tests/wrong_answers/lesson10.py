@@ -404,6 +404,12 @@ def without_keepdim(a, b, t):
     return (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / torch.sin(omega)
 
 
+@wrong("10.2", rejected_by="starts_at_a_and_ends_at_b", says="do not go row by row")
+def with_torch_dot(a, b, t):
+    omega = torch.acos((torch.dot(a, b) / (a.norm() * b.norm())).clamp(-1, 1))
+    return (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / torch.sin(omega)
+
+
 @wrong("10.2", rejected_by="takes_a_t_for_each_row", says="t of its own")
 def one_t_for_all(a, b, t):
     omega = angle_of(a, b)
