@@ -74,6 +74,7 @@ def test_each_cell_of_a_lesson_is_python(path):
 EXTENDED_LATER = {
     ("03_losses", "discriminator_loss"),
     ("05_mlp_faces", "fixed_latent_grid"),  # by way of `sample`: tests/reference/test_recorder
+    ("09_checkpoints", "read_checkpoint"),  # a limit of size: tests/reference/test_loop_checkpoint
     # Agree with the package in tests/morph/test_lesson.py:
     ("10_morphing", "slerp"),  # exact for next to parallel latents, with finite gradients
     ("10_morphing", "attribute_direction"),  # Fisher's discriminant, for few examples
