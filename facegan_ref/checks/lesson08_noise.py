@@ -118,6 +118,14 @@ def _require_normal(noise: Tensor, images: Tensor, sigma: float, what: str) -> N
     )
 
 
+def _where_it_differs(came: Tensor, expected: Tensor) -> str:
+    wrong = ~torch.isclose(came, expected, atol=1e-6)
+    share = float(wrong.double().mean())
+    return (
+        f"{vector(came[wrong])} in place of {vector(expected[wrong])} at {share:.0%} of the pixels"
+    )
+
+
 def correlation(a: Tensor, b: Tensor) -> float:
     """How much two tensors of one shape vary together, from -1 to 1; 1 for two constants."""
     a, b = a.flatten() - a.mean(), b.flatten() - b.mean()
@@ -208,7 +216,7 @@ def add_to(lesson: Lesson) -> None:
                 none = came is None or not bool(came.any())
                 fail(
                     f"the gradient {vector(pull)} at the images, as at the noisy ones",
-                    "none" if came is None else vector(came),
+                    "none" if came is None else _where_it_differs(came, pull),
                     "torch.normal(images, sigma) has the gradient 0, and so have rounded or copied "
                     "images: add the noise to the images"
                     if none

@@ -286,7 +286,7 @@ def halves_averaged_as_ever(real_logits, fake_logits, smoothing=0.0):
     return loss_with(labels_like)(real_logits, fake_logits, smoothing) / 2
 
 
-@wrong_loss("without_smoothing_as_before", "the default of smoothing is 0.1")
+@wrong_loss("without_smoothing_as_before", "default of smoothing is not 0.0")
 def smoothing_on_by_default(real_logits, fake_logits, smoothing=0.1):
     return loss_with(labels_like)(real_logits, fake_logits, smoothing)
 
