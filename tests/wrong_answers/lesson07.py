@@ -610,6 +610,22 @@ def latents_from_the_global_numbers(state, real):
     return step_with(state, real, draw=lambda n, z_dim, rng: torch.randn(n, z_dim))
 
 
+@wrong("7.2", rejected_by="draws_latents_from_the_state", says="for D's update and for G's")
+def only_the_discriminators_latents_from_the_state(state, real):
+    def g_step(generator, discriminator, optimizer, z):
+        return generator_step(generator, discriminator, optimizer, torch.randn_like(z))
+
+    return step_with(state, real, g_step=g_step)
+
+
+@wrong("7.2", rejected_by="draws_latents_from_the_state", says="standard normal")
+def positive_latents_for_the_generator(state, real):
+    def g_step(generator, discriminator, optimizer, z):
+        return generator_step(generator, discriminator, optimizer, z.abs())
+
+    return step_with(state, real, g_step=g_step)
+
+
 @wrong("7.2", rejected_by="draws_latents_from_the_state", says="seeded anew")
 def seeded_in_each_step(state, real):
     return step_with(
@@ -864,6 +880,9 @@ answer(RETURNS, "a tuple", "a_tuple", lambda losses: tuple(losses.values()))
 answer(RETURNS, "return is missing", "no_return", lambda losses: None)
 answer(RETURNS, "swapped", "losses_swapped", lambda losses: dict(
     zip(losses, reversed(losses.values()), strict=True)
+))  # fmt: skip
+answer(RETURNS, "under both names", "one_loss_twice", lambda losses: dict.fromkeys(
+    losses, losses["loss_d"]
 ))  # fmt: skip
 answer(RETURNS, "loss_d is missing", "other_names", lambda losses: {
     "d_loss": losses["loss_d"], "g_loss": losses["loss_g"]
