@@ -17,6 +17,7 @@ from facegan_ref.checks.lesson09_machines import Machine
 from facegan_ref.randomness import capture_rng as true_state
 
 Draw = Callable[[], list[float]]
+_NO_DEVICE = re.compile("nvidia|cuda|mps", re.IGNORECASE)
 NOT_SAFE = "a dict of tensors, numbers, strings, lists and tuples, which torch.load takes with "
 NOT_SAFE += "weights_only=True"
 
@@ -66,7 +67,18 @@ def _draw_all() -> dict[str, list[float]]:
 
 
 def _capture(capture: Callable) -> object:
-    state = capture()
+    try:
+        state = capture()
+    except (RuntimeError, AssertionError) as error:
+        if isinstance(error, NotImplementedError) or not _NO_DEVICE.search(str(error)):
+            raise
+        fail(
+            "the random states, also on a machine without a GPU",
+            f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            "torch.cuda.get_rng_state() needs a GPU, and torch.mps an Apple one: "
+            "torch.cuda.get_rng_state_all() is an empty list where there is none, and "
+            "torch.backends.mps.is_available() tells of MPS",
+        )
     if state is None:
         fail("a dict with the random states", "None", "the return is missing in capture_rng")
     return state

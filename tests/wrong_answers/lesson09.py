@@ -261,6 +261,14 @@ def needs_a_gpu():
     return safe, load
 
 
+@wrong("9.1", rejected_by="restores_torch", says="is an empty list where there is none")
+def asks_for_a_gpu():
+    def save():  # what torch.cuda.get_rng_state() says on a machine without a GPU
+        raise RuntimeError("Found no NVIDIA driver on your system.")
+
+    return save, restore
+
+
 # ---------------------------------------------------------------- 9.2 write_checkpoint, right
 
 
@@ -439,6 +447,13 @@ def write_into_the_callers_dict(path, contents):
 def write_only_to_a_path(path, contents):
     path.parent.mkdir(parents=True, exist_ok=True)
     write_in_short(path, contents)
+
+
+@wrong("9.2", rejected_by="writes_the_contents", says="a Path can't be added to text")
+def write_only_to_a_str(path, contents):
+    beside = path + ".tmp"
+    torch.save({"format": FORMAT, **contents}, beside)
+    os.replace(beside, path)
 
 
 @wrong("9.2", rejected_by="writes_the_contents", says="No such file or directory")
