@@ -214,6 +214,9 @@ def run_check(check: Check, objects: Sequence[object], seed: int) -> tuple[Check
                 str(error).splitlines()[0],
                 "forward is missing, misspelt or indented wrongly",
             )
+        elif "aten::" in str(error):  # torch's own: an operation that this device has not
+            came, likely = explain_exception(error)
+            message = compose(check.requirement, "no exception", came, likely)
         else:
             message, attempted = f"not attempted: {error or 'raises NotImplementedError'}", False
     except (Exception, SystemExit) as error:

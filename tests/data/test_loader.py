@@ -25,7 +25,7 @@ def test_each_pass_has_every_sample_once_in_a_new_order():
     assert one != two
     for batches in (one, two):
         assert [len(batch) for batch in batches] == [4, 4, 2]
-        assert sorted(sum(batches, [])) == NUMBERS.tolist()
+        assert sorted(number for batch in batches for number in batch) == NUMBERS.tolist()
 
 
 def test_torchs_own_random_state_is_left_alone():
