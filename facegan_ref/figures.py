@@ -104,7 +104,12 @@ def show_film(frames: Sequence[np.ndarray], fps: float, alt: str = "") -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.gif"
         save_gif(frames, path, fps)
-        _display_picture("image/gif", path.read_bytes(), alt)
+        show_gif(path.read_bytes(), alt)
+
+
+def show_gif(encoded: bytes, alt: str = "") -> None:
+    """Show the bytes of a GIF file."""
+    _display_picture("image/gif", encoded, alt)
 
 
 def explore(
