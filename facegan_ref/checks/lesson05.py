@@ -119,7 +119,17 @@ def lays_the_images_out(image_grid, probe: Probe) -> None:
         height, width = probe.integer(3, 5), probe.integer(6, 8)
         images = byte_images(probe.rng, n_images, 3, height, width)
         what = f"{n_images} images of {height}×{width} pixels in {columns} columns"
-        came = require_picture(image_grid(images, columns), what)
+        try:
+            came = require_picture(image_grid(images, columns), what)
+        except ValueError as error:
+            if "broadcast" not in str(error):
+                raise
+            fail(
+                f"a picture of {what}",
+                f"ValueError: {error}",
+                "an image is put into a place of another shape: of images.shape = (N, C, H, W), "
+                "height comes before width, and channels come last in the picture",
+            )
         shape = lay_out(right_pixels(images), columns).shape
         if came.shape != shape:
             require_same_picture(came, images, columns, what)
@@ -147,21 +157,34 @@ def keeps_every_pixel(image_grid, probe: Probe) -> None:
     height, width = probe.integer(3, 5), probe.integer(6, 8)
     for channels in (3, 1):
         images = byte_images(probe.rng, 4, channels, height, width)
-        before = images.clone()
-        what = f"images of shape {tuple(images.shape)}"
-        came = image_grid(images, 2)
-        if not torch.equal(images, before):
-            fail(
-                f"{what} to be the same after the call",
-                "other values",
-                "an operation in place changes the argument: x.add_(1), x += 1 and x.clamp_() do",
-            )
-        require_same_picture(came, images, 2, what)
+        _require_pixels(image_grid, images, 2, f"images of shape {tuple(images.shape)}")
     outside = torch.tensor([-1.4, -1.0, 0.0, 1.0, 1.2]).repeat(3).view(1, 3, 1, 5)
-    require_same_picture(image_grid(outside, 1), outside, 1, "values outside [-1, 1], clipped")
+    _require_pixels(image_grid, outside, 1, "values outside [-1, 1], clipped")
     with_graph = byte_images(probe.rng, 2, 3, 2, 3).requires_grad_(True)
     what = "images that hold a graph"
-    require_same_picture(image_grid(with_graph * 1, 2), with_graph, 2, what)
+    _require_pixels(image_grid, with_graph * 1, 2, what)
+
+
+def _require_pixels(image_grid, images: torch.Tensor, columns: int, what: str) -> None:
+    """Fail unless the picture is right and the images are as before."""
+    before = images.detach().clone()
+    try:
+        came = image_grid(images, columns)
+    except RuntimeError as error:
+        if "requires grad" not in str(error) and "requires_grad" not in str(error):
+            raise
+        fail(
+            f"a picture of {what}",
+            f"RuntimeError: {str(error).splitlines()[0]}",
+            "numpy takes no tensor with a graph: images.detach() comes first",
+        )
+    if not torch.equal(images, before):
+        fail(
+            "the images to be the same after the call",
+            "other values",
+            "an operation in place changes the argument: x.add_(1), x += 1 and x.clamp_() do",
+        )
+    require_same_picture(came, images, columns, what)
 
 
 lesson05_recorder.add_to(lesson)

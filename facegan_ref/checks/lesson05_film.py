@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from facegan_ref.checks.engine import Lesson, Probe, fail
@@ -53,14 +54,14 @@ def read_film(path: Path) -> Film:
 
 
 def moving_picture(probe: Probe, n: int) -> list[np.ndarray]:
-    """`n` smooth pictures, low in contrast, each brighter than the one before."""
+    """`n` smooth pictures, low in contrast, each of another brightness."""
     height, width = 2 * probe.integer(5, 7), 2 * probe.integer(8, 10)
     y, x = np.linspace(0, 1, height)[:, None], np.linspace(0, 1, width)[None]
     frames = []
-    for i in range(n):
+    for level in torch.randperm(n, generator=probe.rng).tolist():
         colours = [
-            30 + 25 * i + 60 * part * (0.6 + 0.4 * float(probe.randn(1).tanh()))
-            for part in (x + 0 * y, y + 0 * x, (x + y) / 2)
+            25 * level + offset + 60 * part * (0.6 + 0.4 * float(probe.randn(1).tanh()))
+            for part, offset in ((x + 0 * y, 10), (y + 0 * x, 40), ((x + y) / 2, 70))
         ]
         frames.append(np.stack(colours, axis=2).round().clip(0, 255).astype(np.uint8))
     return frames
@@ -99,7 +100,15 @@ def _save(save_gif: Callable, frames: list[np.ndarray], path: Path | str, fps: f
     """Let the student's function write a film, and read it."""
     before = [frame.copy() for frame in frames]
     given = list(frames)
-    save_gif(given, path, fps)
+    try:
+        save_gif(given, path, fps)
+    except FileNotFoundError as error:
+        fail(
+            f"a film at {Path(path).name} in a folder that does not exist yet",
+            f"FileNotFoundError: {error.strerror}",
+            "make the folder first, and those above it: Path(path).parent.mkdir(parents=True, "
+            "exist_ok=True)",
+        )
     film = read_film(Path(path))
     same = len(given) == len(before) and all(
         np.array_equal(a, b) for a, b in zip(given, before, strict=True)
@@ -142,14 +151,14 @@ def add_to(lesson: Lesson) -> None:
                 _require_frames(film, frames)
                 _require_speed(film, fps)
             red, blue = moving_picture(probe, 2)
-            film = _save(save_gif, [red, red, red, blue, blue], path, 4)
+            film = _save(save_gif, [red, red, blue, blue, red], path, 4)
             total = sum(film.durations)
             if abs(total - 5 * 250) > 5 * TICK:
                 fail(
                     "5 frames at 4 a second to take 1250 milliseconds, also when some are alike "
                     "(they may become one frame that is shown longer)",
                     f"{total:g} milliseconds",
-                    "frames like the one before are thrown away",
+                    "frames that were there before are thrown away",
                 )
 
 

@@ -24,7 +24,10 @@ def require_picture(value: object, what: str) -> np.ndarray:
     if value is None:
         fail(wanted, "None", "a return is missing")
     if isinstance(value, Tensor):
-        fail(wanted, f"a tensor of shape {tuple(value.shape)}", "end with .numpy()")
+        likely = "end with .numpy()"
+        if value.ndim == 4:
+            likely = "image_grid makes one picture of a batch of images"
+        fail(wanted, f"a tensor of shape {tuple(value.shape)}", likely)
     if not isinstance(value, np.ndarray):
         fail(wanted, f"a {type(value).__name__}", None)
     if value.dtype != np.uint8:
@@ -178,7 +181,12 @@ def _pictures_of_mistakes(images: Tensor, columns: int) -> Iterator[tuple[str, n
                     lay_out(bytes_[:whole], columns),
                 )
             for other in sorted({rows, n, 1, 8, *range(1, n + 3)} - {columns}):
-                yield f"there are {other} columns", lay_out(bytes_, other)
+                name = f"there {'is 1 column' if other == 1 else f'are {other} columns'}"
+                if other == rows:
+                    name += ", as many as there should be rows"
+                elif other == n < columns:
+                    name += ", one for each image, and the other places are missing"
+                yield name, lay_out(bytes_, other)
 
 
 def explain_picture(came: np.ndarray, images: Tensor, columns: int) -> str | None:

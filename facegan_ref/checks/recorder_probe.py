@@ -95,7 +95,7 @@ def require_look(came: object, generator: ProbeGenerator, z: Tensor, what: str) 
 def _likely(came: np.ndarray, generator: ProbeGenerator, z: Tensor, images: Tensor) -> str:
     columns = columns_for(len(z))
     known = explain_picture(came, images, columns)
-    if known and known.startswith("there are") and "columns" in known:
+    if known and known.startswith("there ") and " column" in known:
         return f"{known}. For {len(z)} latents it is math.ceil(math.sqrt({len(z)})) = {columns}"
     if known:
         return f"your image_grid has a mistake, see task 5.1: {known}"
@@ -113,6 +113,8 @@ class Snapshot:
     """A generator's contents and the random states, to be compared with a later moment."""
 
     def __init__(self, generator: nn.Module):
+        # Else a seed that an earlier call has set would go unnoticed.
+        torch.rand(3), np.random.rand(3), random.random()
         self.generator = generator
         self.state = {name: value.clone() for name, value in generator.state_dict().items()}
         self.modes = [module.training for module in generator.modules()]

@@ -184,7 +184,7 @@ def down_then_right(images, columns):
     return _grid(images, columns, by_column=True)
 
 
-@wrong("5.1", rejected_by="lays_the_images_out", says="columns")
+@wrong("5.1", rejected_by="lays_the_images_out", says="as many as there should be rows")
 def columns_taken_for_rows(images, columns):
     return _grid(images, math.ceil(len(images) / columns))
 
@@ -195,7 +195,7 @@ def last_row_forgotten(images, columns):
     return _grid(images[:whole], columns)
 
 
-@wrong("5.1", rejected_by="lays_the_images_out", says="columns")
+@wrong("5.1", rejected_by="lays_the_images_out", says="one for each image")
 def narrower_when_there_are_few(images, columns):
     return _grid(images, min(columns, len(images)))
 
@@ -225,7 +225,7 @@ def batch_of_pictures(images, columns):
     return from_tanh_range(images.detach()).permute(0, 2, 3, 1).numpy()
 
 
-@wrong("5.1", rejected_by="lays_the_images_out", says="could not broadcast")
+@wrong("5.1", rejected_by="lays_the_images_out", says="height comes before width")
 def height_and_width_mixed_up(images, columns):
     n, _, width, height = images.shape
     rows = math.ceil(n / columns)
@@ -291,7 +291,12 @@ def un_normalised_in_place(images, columns):
     return grid
 
 
-@wrong("5.1", rejected_by="keeps_every_pixel", says="Can't call numpy()")
+@wrong("5.1", rejected_by="keeps_every_pixel", says="in place")
+def clamped_in_place(images, columns):
+    return _grid(images.detach().clamp_(-1, 1), columns)
+
+
+@wrong("5.1", rejected_by="keeps_every_pixel", says="images.detach() comes first")
 def graph_not_detached(images, columns):
     pixels = ((images + 1) * 127.5).clamp(0, 255).permute(0, 2, 3, 1).numpy().astype(np.uint8)
     return _grid(images, columns, pixels)
@@ -390,6 +395,11 @@ def seeded_with_42(generator, z):
 @wrong("5.2", rejected_by="shows_what_z_becomes", says="math.ceil(math.sqrt(")
 def rounded_down(generator, z):
     return _look(generator, z, int(math.sqrt(len(z))))
+
+
+@wrong("5.2", rejected_by="shows_what_z_becomes", says="math.ceil(math.sqrt(")
+def rounded_to_the_nearest(generator, z):
+    return _look(generator, z, round(len(z) ** 0.5))
 
 
 @wrong("5.2", rejected_by="shows_what_z_becomes", says="8 columns")
@@ -690,6 +700,13 @@ class FramesOnEachStep(_Recorder):
         self.frames.append(self.look())
 
 
+@wrong("5.3", rejected_by="records_when_it_is_due", says="grow together")
+class OnlyTheLastTen(_Recorder):
+    def record(self, step):
+        super().record(step)
+        self.frames = self.frames[-10:]
+
+
 @wrong("5.3", rejected_by="records_when_it_is_due", says="all recorders share")
 class ListsOfTheClass(_Recorder):
     steps, frames = [], []
@@ -765,7 +782,7 @@ class OneArrayForAll(_Recorder):
         return self.frames[0]
 
 
-@wrong("5.3", rejected_by="frames_show_their_moment", says="a tensor")
+@wrong("5.3", rejected_by="frames_show_their_moment", says="image_grid makes one picture")
 class FramesAsImages(_Recorder):
     def look(self):
         with torch.no_grad():
@@ -994,7 +1011,7 @@ def into_a_folder_of_its_own(frames, path, fps):
     _write(frames, Path(path).parent / "my_film.gif", duration=1000 / fps)
 
 
-@wrong("5.4", rejected_by="writes_every_frame", says="No such file or directory")
+@wrong("5.4", rejected_by="writes_every_frame", says="make the folder first")
 def folder_not_made(frames, path, fps):
     images = share_palette(frames)
     images[0].save(path, save_all=True, append_images=images[1:], duration=1000 / fps, loop=0)
@@ -1044,6 +1061,12 @@ def plays_once(frames, path, fps):
 @wrong("5.4", rejected_by="plays_at_its_speed", says="loop=0 means endlessly")
 def loop_is_true(frames, path, fps):
     _write(frames, path, duration=1000 / fps, loop=True)
+
+
+@wrong("5.4", rejected_by="plays_at_its_speed", says="are thrown away")
+def each_picture_only_once(frames, path, fps):
+    kept = {frame.tobytes(): frame for frame in frames}
+    _write(list(kept.values()), path, duration=1000 / fps)
 
 
 @wrong("5.4", rejected_by="plays_at_its_speed", says="are thrown away")
