@@ -142,6 +142,7 @@ def _require_places(came, images, columns: int, what: str) -> None:
     places = lay_out(np.ones((n, height, width, 3), dtype=np.uint8), columns) == 1
     if not (came[~places] == 255).all():
         require_same_picture(came, images, columns, what)
+        fail("255 between the images and in empty places", f"{came[~places].min()}", None)
     brightness = []
     for i in range(n):
         top, left = i // columns * (height + 2), i % columns * (width + 2)

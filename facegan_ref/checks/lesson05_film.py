@@ -82,7 +82,7 @@ VALUE_MISTAKES: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
         "frames can be compared. Bytes are bytes, they need no rule",
         _stretched,
     ),
-    ("the frames are bytes already: multiplied by 255 they wrap around",
+    ("the frames are bytes already: multiplied by 255 they wrap around, into a negative",
      lambda f: (f.astype(np.int64) * 255).astype(np.uint8)),
     ("the frames are bytes already, 0 to 255: un-normalising them once more spoils them",
      lambda f: ((f.astype(float) + 1) * 127.5).clip(0, 255).astype(np.uint8)),
@@ -212,7 +212,7 @@ def _explain_frame(film: Film, frames: list[np.ndarray], i: int) -> str | None:
 def _require_speed(film: Film, fps: float) -> None:
     for duration in film.durations:
         if abs(duration - 1000 / fps) > TICK:
-            likely = None
+            likely = "duration=1000 / fps"
             if abs(duration - fps) <= TICK or duration == 0:
                 likely = (
                     "Pillow takes a frame's duration in milliseconds, 1000 / fps: neither fps nor "

@@ -19,6 +19,8 @@ from facegan_ref.checks.recorder_probe import (
     ProbeGenerator,
     Snapshot,
     columns_for,
+    kept_by,
+    new_recorder,
     noisy_generator,
     require_look,
 )
@@ -91,51 +93,8 @@ def _add_look_checks(lesson: Lesson) -> None:
             )
 
 
-def new_recorder(TrainingRecorder: Callable, *arguments: object) -> object:
-    """A student's recorder; fails unless it has a method `record` and two empty lists."""
-    if isinstance(TrainingRecorder, type) is False and not callable(TrainingRecorder):
-        fail("a class", f"a {type(TrainingRecorder).__name__}", None)
-    recorder = TrainingRecorder(*arguments)
-    if recorder is None or not callable(getattr(recorder, "record", None)):
-        fail(
-            "a recorder with a method record(step)",
-            f"a {type(recorder).__name__} without it",
-            "`def record(self, step)` belongs into the class: look at its name and indentation",
-        )
-    steps, frames = _kept(recorder)
-    if steps or len(frames):
-        fail(
-            "a new recorder to have no steps and no frames yet",
-            f"{len(steps)} steps and {len(frames)} frames",
-            "the lists belong to the class or are a default argument, and all recorders share "
-            "them: make new ones in __init__. Or a frame is recorded before record is called",
-        )
-    return recorder
-
-
-def _kept(recorder: object) -> tuple[list, list]:
-    """The recorder's steps and frames."""
-    for name in ("steps", "frames"):
-        value = getattr(recorder, name, None)
-        if callable(value) or not hasattr(value, "__len__"):
-            came = "no such attribute" if value is None else f"a {type(value).__name__}"
-            fail(
-                f"a list as the recorder's attribute `{name}`",
-                came,
-                f"__init__ must set self.{name} = []",
-            )
-    return [_as_int(step) for step in recorder.steps], list(recorder.frames)
-
-
 def _few(steps: list) -> str:
     return f"[{', '.join(map(str, steps[:8]))}{', …' * (len(steps) > 8)}]"
-
-
-def _as_int(step: object) -> object:
-    try:
-        return int(step)
-    except (TypeError, ValueError):
-        return step
 
 
 def _add_recorder_checks(lesson: Lesson) -> None:
@@ -150,7 +109,7 @@ def _add_recorder_checks(lesson: Lesson) -> None:
         calls += [number * every for number in range(100, 120)]
         for step in calls:
             recorder.record(step)
-        steps, frames = _kept(recorder)
+        steps, frames = kept_by(recorder)
         due = [step for step in calls if step % every == 0]
         if steps != due:
             fail(
@@ -176,12 +135,19 @@ def _add_recorder_checks(lesson: Lesson) -> None:
         for step in (0, 10, 20):
             moments.append(copy.deepcopy(generator))
             recorder.record(step)
-            _, frames = _kept(recorder)
+            _, frames = kept_by(recorder)
             if len(frames) != len(moments):
                 fail(f"{len(moments)} frames after so many calls", f"{len(frames)}", None)
             early.append(require_picture(frames[-1], f"the frame of step {step}").copy())
             generator.new_weights(probe.rng)
-        frames = [require_picture(frame, "a frame") for frame in _kept(recorder)[1]]
+        frames = [require_picture(frame, "a frame") for frame in kept_by(recorder)[1]]
+        last_ones = all(np.array_equal(early[0], frame) for frame in [*early, frames[-1]])
+        if last_ones and not np.array_equal(frames[0], frames[-1]):
+            fail(
+                "frames in the order in which they were recorded",
+                "the latest frame in the first place",
+                "frames grow at the end, with append",
+            )
         if any(not np.array_equal(a, b) for a, b in zip(early, frames, strict=True)):
             fail(
                 "a frame to stay as it was recorded",
@@ -209,18 +175,20 @@ def _add_recorder_checks(lesson: Lesson) -> None:
         z.copy_(probe.randn(4, Z_DIM))  # somebody uses the tensor for something else
         recorder.record(1)
         seen = [run[0] for run in generator.diary.runs]
-        frames = [require_picture(frame, "a frame") for frame in _kept(recorder)[1]]
+        frames = [require_picture(frame, "a frame") for frame in kept_by(recorder)[1]]
         if seen and any(torch.equal(latents, z) for latents in seen):
             fail(
                 "the latents that z held when the recorder was made",
                 "those that were written into z later",
                 "the recorder keeps z itself: a copy, z.clone(), is its own",
             )
+        if len(frames) != 2:
+            fail("two frames after two calls with every = 1", f"{len(frames)}", None)
         for step, frame in enumerate(frames):
-            if len(frames) != 2 or not same_picture(frame, frames[0]):
+            if not same_picture(frame, frames[0]):
                 fail(
                     "two equal frames: nothing has changed but the caller's z",
-                    f"frame {step} is another one" if step else f"{len(frames)} frames",
+                    "two different ones",
                     OWN_LATENTS,
                 )
             require_look(frame, generator, kept, f"frame {step}")
@@ -250,7 +218,7 @@ def _add_recorder_checks(lesson: Lesson) -> None:
                     "something is left behind after record: a mode, a random state, gradients or "
                     "statistics. The checks of task 5.2 say what",
                 )
-        if not len(_kept(recorder)[1]):
+        if not len(kept_by(recorder)[1]):
             fail("a frame at each second of six steps", "no frame", "see records_when_it_is_due")
 
 

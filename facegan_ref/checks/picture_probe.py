@@ -180,6 +180,12 @@ def _pictures_of_mistakes(images: Tensor, columns: int) -> Iterator[tuple[str, n
                     "the last row is missing when it is not full: math.ceil(N / columns) rows",
                     lay_out(bytes_[:whole], columns),
                 )
+            if whole == n:
+                row = np.full_like(bytes_[:1], 255).repeat(columns, axis=0)
+                yield (
+                    "there is a row too many when the last one is full: math.ceil(N / columns)",
+                    lay_out(np.concatenate([bytes_, row]), columns),
+                )
             for other in sorted({rows, n, 1, 8, *range(1, n + 3)} - {columns}):
                 name = f"there {'is 1 column' if other == 1 else f'are {other} columns'}"
                 if other == rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -104,6 +105,8 @@ def _likely(came: np.ndarray, generator: ProbeGenerator, z: Tensor, images: Tens
         return "the generator that was given is not run"
     if not all(any(torch.equal(row, own) for own in z) for row, *_ in runs for row in row):
         return OWN_LATENTS
+    if not torch.equal(torch.cat([rows for rows, *_ in runs]), z):
+        return "the rows of z are in another order, or some of them are left out"
     if any(training for _, training, _ in runs):
         return TRAIN_MODE
     return "your image_grid has a mistake: see task 5.1"
@@ -211,3 +214,46 @@ def noisy_generator(probe: Probe, planted: bool = False) -> ProbeGenerator:
         for parameter in generator.parameters():
             parameter.grad = probe.randn(*parameter.shape)
     return generator
+
+
+def new_recorder(TrainingRecorder: Callable, *arguments: object) -> object:
+    """A student's recorder; fails unless it has a method `record` and two empty lists."""
+    if not callable(TrainingRecorder):
+        fail("a class", f"a {type(TrainingRecorder).__name__}", None)
+    recorder = TrainingRecorder(*arguments)
+    if recorder is None or not callable(getattr(recorder, "record", None)):
+        fail(
+            "a recorder with a method record(step)",
+            f"a {type(recorder).__name__} without it",
+            "`def record(self, step)` belongs into the class: look at its name and indentation",
+        )
+    steps, frames = kept_by(recorder)
+    if steps or len(frames):
+        fail(
+            "a new recorder to have no steps and no frames yet",
+            f"{len(steps)} steps and {len(frames)} frames",
+            "the lists belong to the class or are a default argument, and all recorders share "
+            "them: make new ones in __init__. Or a frame is recorded before record is called",
+        )
+    return recorder
+
+
+def kept_by(recorder: object) -> tuple[list, list]:
+    """The recorder's steps and frames."""
+    for name in ("steps", "frames"):
+        value = getattr(recorder, name, None)
+        if callable(value) or not hasattr(value, "__len__"):
+            came = "no such attribute" if value is None else f"a {type(value).__name__}"
+            fail(
+                f"a list as the recorder's attribute `{name}`",
+                came,
+                f"__init__ must set self.{name} = []",
+            )
+    return [_as_int(step) for step in recorder.steps], list(recorder.frames)
+
+
+def _as_int(step: object) -> object:
+    try:
+        return int(step)
+    except (TypeError, ValueError):
+        return step

@@ -195,6 +195,21 @@ def last_row_forgotten(images, columns):
     return _grid(images[:whole], columns)
 
 
+@wrong("5.1", rejected_by="lays_the_images_out", says="a row too many")
+def always_one_row_more(images, columns):
+    h, w = images.shape[2:]
+    rows = len(images) // columns + 1
+    picture = np.full((rows * (h + 2) - 2, columns * (w + 2) - 2, 3), 255, np.uint8)
+    right = _grid(images, columns)
+    picture[: len(right)] = right
+    return picture
+
+
+@wrong("5.1", rejected_by="lays_the_images_out", says="255 between the images")
+def not_quite_white(images, columns):
+    return _grid(images, columns, white=254)
+
+
 @wrong("5.1", rejected_by="lays_the_images_out", says="one for each image")
 def narrower_when_there_are_few(images, columns):
     return _grid(images, min(columns, len(images)))
@@ -410,6 +425,20 @@ def eight_columns_always(generator, z):
 @wrong("5.2", rejected_by="shows_what_z_becomes", says="columns")
 def one_row(generator, z):
     return _look(generator, z, len(z))
+
+
+@wrong("5.2", rejected_by="shows_what_z_becomes", says="another order")
+def last_latent_first(generator, z):
+    return _look(generator, z.flip(0))
+
+
+@wrong("5.2", rejected_by="shows_what_z_becomes", says="left out")
+def only_as_many_as_make_a_square(generator, z):
+    with _Evaluating(generator), torch.no_grad():
+        columns = math.ceil(math.sqrt(len(z)))
+        x = generator(z[: math.isqrt(len(z)) ** 2])
+    blank = torch.ones(len(z) - len(x), *x.shape[1:])
+    return image_grid(torch.cat([x, blank]), columns)
 
 
 @wrong("5.2", rejected_by="shows_what_z_becomes", says="a tensor")
@@ -770,6 +799,14 @@ class PictureMadeOnce(_Recorder):
 
     def look(self):
         return self.picture
+
+
+@wrong("5.3", rejected_by="frames_show_their_moment", says="with append")
+class NewestFirst(_Recorder):
+    def record(self, step):
+        if step % self.every == 0:
+            self.steps.append(step)
+            self.frames.insert(0, self.look())
 
 
 @wrong("5.3", rejected_by="frames_show_their_moment", says="written over")
