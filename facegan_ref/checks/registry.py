@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from facegan_ref.checks.engine import Lesson, Task
 
-# Numbers of the lessons that have checks: each has its module lessonNN.py.
+# Numbers of the lessons that have checks: each has its folder lessonNN.
 LESSONS = tuple(
-    sorted(path.stem[-2:] for path in Path(__file__).parent.glob("lesson[0-9][0-9].py"))
+    sorted(
+        path.parent.name[-2:] for path in Path(__file__).parent.glob("lesson[0-9][0-9]/__init__.py")
+    )
 )
 
 
