@@ -38,6 +38,7 @@ __all__ = [
     "shorten",
     "show",
     "show_film",
+    "show_gif",
     "show_picture",
     "show_rows",
     "use_style",
