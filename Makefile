@@ -15,7 +15,7 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m facegan_ref.grading.release --check
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests --notebooks solutions
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests --notebooks solutions
 	FACEGAN_QUICK=1 FACEGAN_STRICT=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout 600 solutions
 
 # JupyterLab on the lessons.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 
@@ -18,6 +19,16 @@ def pytest_addoption(parser):
         default="lessons",
         help="which notebooks tests/lessons checks: yours in lessons/, or the course's own",
     )
+
+
+# Files that take a minute or more for few tests. They start first, and after them the files with
+# the most tests, so that side by side no process waits long for another one's last file.
+LONG = ("test_kill.py", "test_processes.py", "test_other_lessons.py", "test_every_recipe.py")
+
+
+def pytest_collection_modifyitems(items):
+    count = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.name not in LONG, -count[item.path], item.path))
 
 
 @pytest.fixture(autouse=True)

@@ -19,14 +19,17 @@ for number in LESSONS:
     __import__(f"lesson{number}")
 
 SEEDS = (VISIBLE_SEED, 11)
-TRAINS = {"4.5"}  # tasks whose checks train: each answer at one seed, every other one at each
+TRAINS = {"4.5"}  # tasks whose checks train
 WRONG = [answer for answer in ANSWERS if answer.rejected_by]
 RIGHT = [answer for answer in ANSWERS if not answer.rejected_by]
 
 
 def seeds(answer: Answer) -> tuple[int, ...]:
-    """The seeds at which an answer is judged."""
-    if answer.task not in TRAINS:
+    """The seeds at which an answer is judged: a right one at all, a wrong one at one of them.
+
+    Neighbours are judged at different ones. Tasks that train take long: there all count as wrong.
+    """
+    if answer.rejected_by is None and answer.task not in TRAINS:
         return SEEDS
     number = [other for other in ANSWERS if other.task == answer.task].index(answer)
     return (SEEDS[number % len(SEEDS)],)
