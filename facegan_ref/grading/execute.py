@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade, is_locked
-from traitlets import Integer, List, Unicode
+from traitlets import Enum, Float, Integer, Unicode
 
-from facegan_ref.grading.marks import read_mark
+from facegan_ref.checks.results import SEED_VARIABLE
+from facegan_ref.grading.marks import Mark, read_mark
 from facegan_ref.grading.notes import grading_data
+from facegan_ref.grading.sandbox import Limits, Reply, SandboxLost, Session
+
+PACKAGE = "facegan_ref"
+ALWAYS_ALLOWED = (
+    f"{PACKAGE}.figures",
+    f"{PACKAGE}.data.*",
+    f"{PACKAGE}.checks:grade",
+    f"{PACKAGE}.checks:grade_fresh",
+    f"{PACKAGE}.checks:hint",
+)
+"""What any cell may import from the package: figures, data, and the checks' own door."""
+
+_LANGUAGE = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
 
 
 def error_output(name: str, message: str) -> NotebookNode:
@@ -22,25 +40,42 @@ def error_output(name: str, message: str) -> NotebookNode:
 
 
 class GuardedExecute(Execute):
-    """nbgrader's `Execute`, for submissions of all kinds.
+    """Runs the cells in a sandbox instead of a kernel in the instructor's own account.
 
-    A cell that does not end is interrupted and the rest is run; when the kernel dies or cannot be
-    interrupted, this cell and the later ones fail and the earlier points stay; output is clipped
-    as it arrives; modules beside the notebook cannot shadow the installed ones; and the course's
-    own demonstration cells are not run.
+    It stands where nbgrader's `Execute` does. The checks are not evaluated as code among the
+    student's: they are called, on what the student's cells have defined. A cell that does not end
+    is interrupted; one that ends Python itself costs only itself, because the others are run again
+    without it. The course's own demonstration cells are not run.
     """
 
-    extra_arguments = List(
-        ["--IPKernelApp.ignore_cwd=True", "--IPKernelApp.log_level=40"],
-        help="Arguments of the kernel: the notebook's folder stays off the module path.",
+    isolation = Enum(
+        ["require", "none"],
+        default_value="require",
+        help="Whether hand-ins must be isolated from this account, its files and the network.",
     ).tag(config=True)
 
-    max_output_chars = Integer(
-        200_000, help="Characters of output that a cell may show (pictures count in base64)."
+    cell_seconds = Float(
+        10.0, help="Processor time after which a student's cell is interrupted."
     ).tag(config=True)
+
+    check_seconds = Float(
+        60.0, help="Processor time after which a check is interrupted, if it has not itself."
+    ).tag(config=True)
+
+    total_seconds = Float(240.0, help="Processor time for a whole notebook.").tag(config=True)
+
+    memory_mb = Integer(2048, help="Memory that the notebook may use, beyond torch's own.").tag(
+        config=True
+    )
+
+    max_output_chars = Integer(200_000, help="Characters that a cell may print.").tag(config=True)
 
     max_picture_chars = Integer(
         4_000_000, help="Characters that all pictures of a cell may take (base64)."
+    ).tag(config=True)
+
+    max_restarts = Integer(
+        3, help="How many cells may end Python before the rest is left as it is."
     ).tag(config=True)
 
     demo_tag = Unicode(
@@ -51,105 +86,179 @@ class GuardedExecute(Execute):
         self, nb: NotebookNode, resources: dict, km: object = None
     ) -> tuple[NotebookNode, dict]:
         """Run the notebook's cells, or none when a problem was found before."""
-        self._stopped = ""
-        self._endless_tasks: set[str] = set()
-        self._chars: dict[int, list[int]] = {}
+        nb.metadata.setdefault("language_info", NotebookNode(_LANGUAGE))
+        code = [cell for cell in nb.cells if cell.cell_type == "code"]
         if grading_data(nb).problem:
-            for cell in nb.cells:
-                if cell.cell_type == "code":
-                    cell.outputs = [error_output("NotRun", "the notebook could not be graded")]
+            for cell in code:
+                cell.outputs = [error_output("NotRun", "the notebook could not be graded")]
             return nb, resources
-        self.error_on_timeout = dict(
-            error_output(
-                "CellTimeoutError",
-                f"this cell did not end within {self.timeout} s and was stopped (is there a loop "
-                "without an end?)",
-            )
-        )
-        return super().preprocess(nb, resources, km)
-
-    def start_new_kernel(self, **kwargs: object) -> None:
-        """Start the kernel with the notebook's folder off its module path from the first import.
-
-        Python 3.10 has no safe path: there only `ignore_cwd` and the files left out protect.
-        """
-        paths = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        absolute = os.pathsep.join(map(os.path.abspath, paths))
-        env = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": absolute}
-        super().start_new_kernel(env=env, **kwargs)
-
-    def preprocess_cell(
-        self, cell: NotebookNode, resources: dict, index: int
-    ) -> tuple[NotebookNode, dict]:
-        if cell.cell_type != "code" or not cell.source.strip():
-            return cell, resources
-        if self._is_demo(cell):
-            return cell, resources
-        mark = read_mark(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
-        if self._stopped:
-            cell.outputs = [error_output("NotRun", "Python had stopped in an earlier cell")]
-            return cell, resources
-        if mark and mark.kind == "fresh" and mark.task in self._endless_tasks:
-            cell.outputs = [error_output("NotRun", "the check of this task did not end")]
-            return cell, resources
+        path = (resources.get("metadata") or {}).get("path") or None
+        run = _Run(self, nb, Path(path) if path else None)
         try:
-            super().preprocess_cell(cell, resources, index)
-            if mark and any(o.get("ename") == "CellTimeoutError" for o in cell.outputs):
-                self._endless_tasks.add(mark.task)
-        except DeadKernelError:
-            self._stop(
-                cell,
-                "Python itself stopped in this cell (os._exit, a crash, or no memory left), so "
-                "that the cells after it could not be run",
-            )
-        except CellTimeoutError:
-            self._stop(
-                cell,
-                f"this cell did not end within {self.timeout} s and could not be interrupted, so "
-                "that the cells after it could not be run",
-            )
-        return cell, resources
+            for cell in code:
+                if cell.source.strip() and not self._is_demo(cell):
+                    run.cell(cell)
+        finally:
+            run.close()
+        return nb, resources
+
+    def limits(self) -> Limits:
+        """Return what a notebook may use."""
+        return replace(
+            Limits(),
+            total_seconds=self.total_seconds,
+            memory=self.memory_mb << 20,
+            text=self.max_output_chars,
+            pictures=self.max_picture_chars,
+        )
 
     def _is_demo(self, cell: NotebookNode) -> bool:
         tagged = self.demo_tag and self.demo_tag in cell.metadata.get("tags", [])
         return bool(tagged) and is_locked(cell) and not is_grade(cell)
 
-    def _stop(self, cell: NotebookNode, message: str) -> None:
-        self._stopped = message
-        cell.outputs.append(error_output("KernelStopped", message))
 
-    def process_message(
-        self, msg: dict, cell: NotebookNode, cell_index: int
-    ) -> NotebookNode | None:
-        """Take an output from the kernel; what goes beyond the limits is left out."""
-        content = msg["content"]
-        if msg["msg_type"] == "stream":
-            content["text"] = self._clip(content["text"], cell_index, cell.outputs)
-            if not content["text"]:
-                return None
-        elif msg["msg_type"] == "error":
-            content["evalue"] = content["evalue"][:2_000]
-            if sum(map(len, content["traceback"])) > 20_000:
-                content["traceback"] = [f"{content['ename']}: {content['evalue']}"]
-        elif msg["msg_type"] in ("display_data", "update_display_data", "execute_result"):
-            data = content["data"]
-            size = sum(len(str(value)) for value in data.values())
-            if msg["msg_type"] == "execute_result" and size < 1_000:
-                return super().process_message(msg, cell, cell_index)  # may be the score
-            used = self._chars.setdefault(cell_index, [0, 0])
-            used[1] += size
-            if used[1] > self.max_picture_chars or len(cell.outputs) > 200:
-                content["data"] = {"text/plain": "[output left out: too much]"}
-                if msg["msg_type"] != "execute_result":
-                    return None
-        return super().process_message(msg, cell, cell_index)
+class _Run:
+    """One notebook's way through the sandbox, or through several when cells end Python."""
 
-    def _clip(self, text: str, cell_index: int, outputs: list) -> str:
-        used = self._chars.setdefault(cell_index, [0, 0])
-        room = self.max_output_chars - used[0]
-        used[0] += len(text)
-        if room <= 0:
-            return ""
-        if len(text) > room:
-            return text[:room] + f"\n[output clipped after {self.max_output_chars} characters]\n"
-        return text
+    def __init__(self, settings: GuardedExecute, nb: NotebookNode, files: Path | None) -> None:
+        self.settings, self.files = settings, files
+        self.data = grading_data(nb)
+        self.refused: dict[str, str] = dict(self.data.get("refused", {}))
+        self.allowed, self.graded = what_may_be_imported(nb)
+        self.session: Session | None = None
+        self.done: list[NotebookNode] = []  # to be run again in a new process, without outputs
+        self.endless: set[str] = set()
+        self.restarts = 0
+        self.given_up = ""
+
+    def cell(self, cell: NotebookNode) -> None:
+        """Run a cell and give it its outputs."""
+        mark = check_mark(cell)
+        if mark and (reason := self.refused.get(mark.task) or self.refused.get("*")):
+            cell.outputs = [error_output("Refused", reason)]
+            return
+        if self.given_up:
+            cell.outputs = [error_output("NotRun", self.given_up)]
+            return
+        if mark and mark.kind == "fresh" and mark.task in self.endless:
+            cell.outputs = [error_output("NotRun", "the check of this task did not end")]
+            return
+        seconds = self.settings.check_seconds if mark else self.settings.cell_seconds
+        reply = self._send(cell, mark, seconds)
+        cell.outputs = [nbformat.from_dict(output) for output in reply.outputs]
+        cell.execution_count = reply.count
+        if reply.interrupted:
+            self._interrupted(cell, mark, reply, seconds)
+        elif not mark and not reply.stopped:
+            self.done.append(cell)
+        if reply.stopped:
+            cell.outputs.append(error_output("KernelStopped", f"{reply.stopped} in this cell"))
+            self._restart()
+        for found in reply.found:
+            where = f"task {mark.task}" if mark else "a cell"
+            self.data.setdefault("suspicious", []).append(f"At the check of {where}: {found}")
+
+    def close(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+    def _send(self, cell: NotebookNode, mark: Mark | None, seconds: float) -> Reply:
+        request: dict = {"kind": "locked" if is_locked(cell) else "cell", "source": cell.source}
+        if mark:
+            request = {
+                "kind": "check",
+                "source": cell.source,
+                "task": mark.task,
+                "fresh": mark.kind == "fresh",
+                "seed": int(os.environ.get(SEED_VARIABLE) or secrets.randbelow(2**31)),
+                "points": float(cell.metadata.nbgrader["points"]),
+            }
+        if self.session is None:
+            self.session = self._open()
+        return self.session.run(request, seconds)
+
+    def _open(self) -> Session:
+        arguments = {
+            "isolate": self.settings.isolation == "require",
+            "limits": self.settings.limits(),
+            "files": self.files,
+            "allowed": self.allowed,
+            "denied": self.graded,
+        }
+        try:
+            return Session(**arguments)
+        except SandboxLost:
+            return Session(**arguments)  # of a new warm process
+
+    def _interrupted(
+        self, cell: NotebookNode, mark: Mark | None, reply: Reply, seconds: float
+    ) -> None:
+        cell.outputs = [o for o in cell.outputs if o.get("ename") != "KeyboardInterrupt"]
+        what = "of processor time" if reply.interrupted == "processor" else "of waiting"
+        limit = seconds if reply.interrupted == "processor" else self._waiting(seconds)
+        loop = "is there a loop without an end?" if not mark else "is there a loop in your answer?"
+        message = f"this cell did not end within {limit:g} s {what} and was stopped ({loop})"
+        cell.outputs.append(error_output("CellTimeoutError", message))
+        if mark:
+            self.endless.add(mark.task)
+
+    @staticmethod
+    def _waiting(seconds: float) -> float:
+        from facegan_ref.grading.sandbox.session import WAITING_FACTOR
+
+        return seconds * WAITING_FACTOR
+
+    def _restart(self) -> None:
+        """Bring a new process to where the last one was, without the cell that ended it."""
+        self.close()
+        self.restarts += 1
+        if self.restarts > self.settings.max_restarts:
+            self.given_up = "Python had stopped in too many cells before"
+            return
+        for cell in list(self.done):
+            reply = self._send(cell, None, self.settings.cell_seconds)
+            if reply.stopped or reply.interrupted:  # it did not do so the first time
+                self.close()
+                self.given_up = "Python had stopped in an earlier cell"
+                return
+
+
+def check_mark(cell: NotebookNode) -> Mark | None:
+    """Return the mark of a check cell of the course, None for all other cells."""
+    if not (is_grade(cell) and is_locked(cell)):
+        return None
+    mark = read_mark(cell.metadata.nbgrader["grade_id"])
+    return mark if mark and mark.kind in ("grade", "fresh") else None
+
+
+def what_may_be_imported(nb: NotebookNode) -> tuple[set[str], set[str]]:
+    """Return what a student's cells may import from the package, and the names that are graded.
+
+    That is what the lesson's own cells import ("module" or "module:name"), figures and data.
+    """
+    allowed, graded = set(ALWAYS_ALLOWED), set()
+    for cell in nb.cells:
+        if cell.cell_type != "code" or not is_locked(cell):
+            continue
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:  # magics: no imports to be found
+            continue
+        graded |= _handed_over(tree) if check_mark(cell) else set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+                allowed |= {f"{node.module}:{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Import):
+                allowed |= {a.name for a in node.names if a.name.startswith(f"{PACKAGE}.")}
+    return allowed, graded
+
+
+def _handed_over(tree: ast.AST) -> set[str]:
+    return {
+        argument.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for argument in node.args
+        if isinstance(argument, ast.Name)
+    }

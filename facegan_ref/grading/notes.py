@@ -14,7 +14,8 @@ from facegan_ref.grading.marks import KINDS, read_mark
 from facegan_ref.grading.submissions import code
 
 KEY = "facegan_grading"
-"""Notebook metadata: `notes` (list of str, Markdown) and `problem` (str, nothing is run)."""
+"""Notebook metadata: `notes` (for the student, Markdown), `problem` (nothing is run), `refused`
+(task or "*" to the reason why it gets no automatic points), `suspicious` (for the instructor)."""
 
 
 def grading_data(nb: NotebookNode) -> NotebookNode:
@@ -48,11 +49,11 @@ def error_note(cell: NotebookNode, index: int) -> str | None:
         return None
     error = errors[-1]
     label = cell_label(cell, index)
-    if error.ename in ("CellTimeoutError", "KernelStopped", "NoScore"):
+    if error.ename in ("CellTimeoutError", "KernelStopped", "NoScore", "Forged"):
         return f"In {label}: {error.evalue}."
-    if error.ename in ("NotImplementedError", "NotRun"):
+    if error.ename in ("NotImplementedError", "NotRun", "Refused"):
         return None
-    message = re.sub(r" \(\d+\.py, line \d+\)$", "", error.evalue)
+    message = re.sub(r" \((\d+\.py|<ipython-input[^>]*>), line \d+\)$", "", error.evalue)
     what = code(f"{error.ename}: {message}".rstrip(": "))
     line = re.search(r"(?:In ?\[\d+\], |\.py, )line (\d+)", strip_ansi("\n".join(error.traceback)))
     where = f" (line {line[1]})" if line and not is_grade(cell) else ""

@@ -1,0 +1,165 @@
+"""What checks rely on is what it was before the student's code ran.
+
+In one process nothing can be hidden from code that sets out to forge its result. But what such code
+replaces can be found and put back: the functions and classes of torch, of Python and of the checks
+themselves. A `Seal` is taken in the warm process; it is looked at before and after each check.
+"""
+
+from __future__ import annotations
+
+import builtins
+import operator
+import sys
+import types
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+# Modules whose functions and classes checks use, each with all below it.
+_WATCHED = (
+    "builtins", "math", "random", "copy", "inspect", "re", "json", "io", "contextlib", "warnings",
+    "signal", "time", "dataclasses", "functools", "operator", "statistics", "secrets",
+    "collections", "numpy", "numpy.random", "torch", "torch._tensor", "torch._C", "torch._C._nn",
+    "torch.functional", "torch.random", "torch.linalg", "torch.special", "torch.testing",
+    "torch.overrides", "torch.serialization", "torch.nn", "torch.autograd", "torch.optim",
+    "torch.utils.data", "facegan_ref",
+)  # fmt: skip
+_WITH_ALL_BELOW = ("torch.nn", "torch.autograd", "torch.optim", "torch.utils.data", "facegan_ref")
+_NUMBERS = (float, int, complex, torch.Tensor, np.ndarray)
+_FORGING = {
+    "__torch_function__", "__torch_dispatch__", "__array_ufunc__", "__array_function__", "__eq__",
+    "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__sub__", "__rsub__", "__abs__", "__bool__",
+    "__float__",
+}  # fmt: skip
+
+
+def _is_watched(name: str) -> bool:
+    return name in _WATCHED or name.startswith(tuple(f"{top}." for top in _WITH_ALL_BELOW))
+
+
+def _guarded(value: object) -> bool:
+    """Whether a name with this value is one that nothing honest replaces."""
+    return callable(value) or isinstance(value, types.ModuleType | property)
+
+
+def _body(value: object) -> tuple | None:
+    """What a function does, which can be replaced inside it."""
+    if isinstance(value, types.FunctionType):
+        return value, value.__code__, value.__defaults__, value.__kwdefaults__
+    return None
+
+
+class _Place(NamedTuple):
+    """A module or class: its kind, all its names, and those that are guarded."""
+
+    name: str
+    holder: types.ModuleType | type
+    kind: type
+    names: frozenset[str]
+    keys: tuple[str, ...]
+    values: tuple[object, ...]
+
+
+class Seal:
+    """The functions and classes of the watched modules, as they are now."""
+
+    def __init__(self) -> None:
+        self._places: list[_Place] = []
+        self._bodies: list[tuple[str, tuple]] = []
+        self._known_subclasses = {kind: set(_subclasses(kind)) for kind in _NUMBERS}
+        seen: set[int] = set()
+        for name, module in sorted(sys.modules.items()):
+            if isinstance(module, types.ModuleType) and _is_watched(name):
+                self._add(name, module, seen)
+
+    def _add(self, name: str, holder: types.ModuleType | type, seen: set[int]) -> None:
+        if id(holder) in seen:
+            return
+        seen.add(id(holder))
+        names = vars(holder)
+        values = {key: value for key, value in names.items() if _guarded(value)}
+        kind, keys = type(holder), tuple(values)
+        place = _Place(name, holder, kind, frozenset(names), keys, tuple(values.values()))
+        self._places.append(place)
+        for key, value in values.items():
+            body = _body(value)
+            if body is not None and id(value) not in seen:
+                seen.add(id(value))
+                self._bodies.append((f"{name}.{key}", body))
+            if isinstance(value, type) and _is_watched(value.__module__):
+                self._add(f"{value.__module__}.{value.__qualname__}", value, seen)
+
+    def broken(self) -> list[str]:
+        """Put back what was replaced; return the names of it, e.g. ["torch.allclose"]."""
+        found = []
+        for place in self._places:
+            if type(place.holder) is not place.kind:
+                found.append(place.name)
+                place.holder.__class__ = place.kind
+            now = vars(place.holder)
+            if not all(map(operator.is_, map(now.get, place.keys), place.values)):
+                for key, value in zip(place.keys, place.values, strict=True):
+                    if now.get(key) is not value:
+                        found.append(f"{place.name}.{key}")
+                        _set(place.holder, key, value)
+            if len(now) != len(place.names):
+                for key in [key for key in now if key not in place.names]:
+                    if _shadows(place.holder, key, now[key]):
+                        found.append(f"{place.name}.{key}")
+                        _remove(place.holder, key)
+        for name, (function, code, defaults, keywords) in self._bodies:
+            same = function.__code__ is code and function.__defaults__ is defaults
+            if not same or function.__kwdefaults__ is not keywords:
+                found.append(name)
+                function.__code__, function.__defaults__ = code, defaults
+                function.__kwdefaults__ = keywords
+        return found + _leave_modes()
+
+    def forged_numbers(self) -> list[str]:
+        """Return new classes that pass for numbers or tensors and compare as they like."""
+        found = []
+        for kind, known in self._known_subclasses.items():
+            for new in set(_subclasses(kind)) - known:
+                if new.__module__ == "__main__" and _FORGING & set(vars(new)):
+                    found.append(f"{new.__qualname__}({kind.__name__})")
+        return sorted(found)
+
+
+def _shadows(holder: types.ModuleType | type, key: str, value: object) -> bool:
+    """Whether a new name hides another: a builtin in a module, a base's method in a class."""
+    if isinstance(holder, types.ModuleType):
+        return key in vars(builtins) and holder is not builtins
+    return _guarded(value) and any(key in vars(base) for base in holder.__mro__[1:])
+
+
+def _set(holder: types.ModuleType | type, key: str, value: object) -> None:
+    if isinstance(holder, types.ModuleType):
+        vars(holder)[key] = value
+    else:
+        type.__setattr__(holder, key, value)
+
+
+def _remove(holder: types.ModuleType | type, key: str) -> None:
+    if isinstance(holder, types.ModuleType):
+        del vars(holder)[key]
+    else:
+        type.__delattr__(holder, key)
+
+
+def _subclasses(kind: type) -> Iterator[type]:
+    for child in type.__subclasses__(kind):
+        yield child
+        yield from _subclasses(child)
+
+
+def _leave_modes() -> list[str]:
+    """End modes that catch every call of torch; return what they were."""
+    found = []
+    torch.set_default_device(None)  # itself such a mode, and honest
+    while torch._C._len_torch_function_stack():
+        found.append(f"mode {type(torch._C._pop_torch_function_stack()).__name__}")
+    while torch._C._len_torch_dispatch_stack():
+        found.append(f"mode {type(torch._C._pop_torch_dispatch_stack()).__name__}")
+    return found

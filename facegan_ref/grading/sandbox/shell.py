@@ -1,0 +1,131 @@
+"""IPython for graded notebooks: the same language as in JupyterLab, with recorded outputs."""
+
+from __future__ import annotations
+
+import builtins
+import types
+from collections.abc import Collection
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.inputtransformer2 import TransformerManager
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from facegan_ref.grading.sandbox.recorder import Recorder
+
+
+class RecordingPublisher(DisplayPublisher):
+    """Takes what is displayed."""
+
+    recorder: Recorder | None = None
+
+    def publish(self, data, metadata=None, **_) -> None:
+        if self.recorder is not None:
+            self.recorder.display(dict(data), dict(metadata or {}))
+
+    def clear_output(self, wait=False) -> None:
+        if self.recorder is not None:
+            self.recorder.clear()
+
+
+class RecordingHook(DisplayHook):
+    """Takes the value of the last line of a cell."""
+
+    recorder: Recorder | None = None
+
+    def write_output_prompt(self) -> None:
+        pass
+
+    def write_format_data(self, format_dict, md_dict=None) -> None:
+        if self.recorder is not None:
+            self.recorder.result(dict(format_dict), dict(md_dict or {}), self.prompt_count)
+
+
+class GradingShell(InteractiveShell):
+    """An IPython shell without a terminal, a history file or a user's own configuration."""
+
+    recorder: Recorder | None = None
+
+    def record(self, recorder: Recorder) -> None:
+        """Send all outputs to `recorder`."""
+        self.recorder = self.display_pub.recorder = self.displayhook.recorder = recorder
+
+    def _showtraceback(self, etype, evalue, stb) -> None:
+        try:
+            message = str(evalue)
+        except Exception:
+            message = "(an exception without a message)"
+        if self.recorder is not None:
+            self.recorder.error(etype.__name__, message, list(stb))
+
+    def enable_gui(self, gui=None) -> None:
+        """There is no event loop to be fed: figures come out of the cells as pictures."""
+
+    def forget_hooks(self) -> None:
+        """Undo what a cell may have hung into IPython: the next cell runs as it is written."""
+        self.input_transformer_manager = TransformerManager()
+        self.input_transformers_post.clear()
+        self.ast_transformers.clear()
+
+
+def make_shell() -> GradingShell:
+    """Return the shell; its names are those of `__main__`."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    config.InteractiveShell.cache_size = 0
+    main = types.ModuleType("__main__", "The notebook.")
+    shell = GradingShell.instance(
+        config=config,
+        user_module=main,
+        display_pub_class=RecordingPublisher,
+        displayhook_class=RecordingHook,
+    )
+    return shell
+
+
+class ImportGuard:
+    """`import` for the student's cells: not the reference's answers.
+
+    The student's code gets builtins of its own, so that the guard concerns no other code.
+
+    Args:
+        allowed: what may be imported from the package: modules ("facegan_ref.figures", and all
+            below a name that ends in ".*") or names ("facegan_ref.models:weights_init").
+        denied: names that may come from no module, unless they are among the allowed names.
+    """
+
+    package = "facegan_ref"
+
+    def __init__(self, allowed: Collection[str], denied: Collection[str]) -> None:
+        self.allowed, self.denied = frozenset(allowed), frozenset(denied)
+        self.off = False
+        self._import = builtins.__import__
+        self.builtins = types.ModuleType("builtins", builtins.__doc__)
+        self.builtins.__dict__.update(builtins.__dict__)
+        self.builtins.__import__ = self
+
+    def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
+        if not self.off and level == 0 and name.split(".")[0] == self.package:
+            for wanted in fromlist or ("",):
+                if not self._may(name, wanted):
+                    place = f"{name}.{wanted}".rstrip(".")
+                    raise ImportError(
+                        f"{place} belongs to the reference, which cannot be imported while "
+                        "grading: only what the lesson's own cells import can"
+                    )
+        return self._import(name, globals, locals, fromlist, level)
+
+    def _may(self, module: str, name: str) -> bool:
+        if f"{module}:{name}" in self.allowed:
+            return True
+        if name in self.denied:
+            return False
+        if module in self.allowed:
+            return True
+        if name and f"{module}.{name}" in self.allowed:
+            return True
+        if any(f"{entry[:-2]}." in f"{module}." for entry in self.allowed if entry[-2:] == ".*"):
+            return True
+        return module == self.package and not name  # binds only the package's name
