@@ -29,6 +29,7 @@ class MasterCell:
     source: str
     metadata: dict
     tags: list[str]
+    cell_id: str = ""
 
     @property
     def locked(self) -> bool:
@@ -52,10 +53,17 @@ class MasterCell:
         return self.locked and self.cell_type == "code" and "demo" not in self.tags
 
     def as_cell(self) -> NotebookNode:
-        make = nbformat.v4.new_code_cell
-        if self.cell_type == "markdown":
-            make = nbformat.v4.new_markdown_cell
-        return make(self.source, metadata=self._cell_metadata())
+        cell = nbformat.from_dict(
+            {
+                "id": self.cell_id or self.grade_id,
+                "cell_type": self.cell_type,
+                "metadata": self._cell_metadata(),
+                "source": self.source,
+            }
+        )
+        if self.cell_type == "code":
+            cell.update(execution_count=None, outputs=[])
+        return cell
 
     def restore(self, cell: NotebookNode) -> NotebookNode:
         """Return `cell` with the instructor's metadata and, when locked, source."""
@@ -95,7 +103,9 @@ def master_cells(
             text, checksum = stored[grade_id]
             metadata = {**metadata, "checksum": checksum, "cell_type": cell["cell_type"]}
             tags = cell["metadata"].get("tags", [])
-            masters.append(MasterCell(grade_id, cell["cell_type"], text, metadata, tags))
+            masters.append(
+                MasterCell(grade_id, cell["cell_type"], text, metadata, tags, cell["id"])
+            )
     return masters
 
 
@@ -121,7 +131,20 @@ def restore_cells(nb: NotebookNode, masters: list[MasterCell]) -> list[str]:
             cell = present[master.grade_id] = master.restore(cell)
         cells.insert(0, cell)
     nb.cells = cells
-    return notes[::-1] + _insert_missing(nb, masters, present)
+    notes = notes[::-1] + _insert_missing(nb, masters, present)
+    _make_ids_differ(nb, present)
+    return notes
+
+
+def _make_ids_differ(nb: NotebookNode, present: dict[str, NotebookNode]) -> None:
+    """Give the student's own cells other ids than the instructor's cells have."""
+    taken = {cell.get("id") for cell in present.values()}
+    instructors = {id(cell) for cell in present.values()}
+    for number, cell in enumerate(nb.cells, start=1):
+        if id(cell) not in instructors:
+            if not cell.get("id") or cell["id"] in taken:
+                cell["id"] = f"own-cell-{number}"
+            taken.add(cell["id"])
 
 
 def _insert_missing(

@@ -91,22 +91,31 @@ def _why_no_json(text: str, error: Exception) -> str:
     )
 
 
+_CELL_ID = re.compile(r"[a-zA-Z0-9-_]{1,64}")
+
+
 def _clean(content: dict[str, Any]) -> NotebookNode:
     nb = nbformat.from_dict(content)
     if nb.get("nbformat", 4) < 4:
         nb = nbformat.convert(nb, 4)
-    cells = []
+    cells: list[NotebookNode] = []
+    ids: set[str] = set()
     for cell in nb["cells"]:
-        make = {
-            "code": nbformat.v4.new_code_cell,
-            "markdown": nbformat.v4.new_markdown_cell,
-        }.get(cell["cell_type"], nbformat.v4.new_raw_cell)
         source = cell["source"]
-        new = make("".join(source) if isinstance(source, list) else str(source))
+        source = "".join(source) if isinstance(source, list) else str(source)
+        kind = cell["cell_type"] if cell["cell_type"] in ("code", "markdown") else "raw"
+        new = NotebookNode(id="", cell_type=kind, metadata=NotebookNode(), source=source)
+        if kind == "code":
+            new.update(execution_count=None, outputs=[])
+        # Known ids make the same hand-in the same page each time.
+        given = cell.get("id")
+        known = isinstance(given, str) and _CELL_ID.fullmatch(given) and given not in ids
+        new["id"] = given if known else f"handed-in-{len(cells) + 1}"
+        ids.add(new["id"])
         nbgrader = cell.get("metadata", {}).get("nbgrader")
         if isinstance(nbgrader, dict) and isinstance(nbgrader.get("grade_id"), str):
             new.metadata["nbgrader"] = nbgrader
-        if cell["cell_type"] == "markdown" and isinstance(cell.get("attachments"), dict):
+        if kind == "markdown" and isinstance(cell.get("attachments"), dict):
             new["attachments"] = cell["attachments"]
         cells.append(new)
     return nbformat.v4.new_notebook(cells=cells)
