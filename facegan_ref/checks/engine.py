@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,8 @@ from facegan_ref.checks.results import (
     CheckResult,
     TaskResult,
 )
+
+T = TypeVar("T")
 
 VISIBLE_SEED = 0
 CHECK_SECONDS = 10.0  # of processor time for one check; the reference needs well under one
@@ -46,6 +48,15 @@ class CheckFailed(Exception):
 def fail(expected: str, came: str, likely: str | None = None) -> NoReturn:
     """Fail the running check: what was expected, what came instead, and the likely mistake."""
     raise CheckFailed(expected, came, likely)
+
+
+def require_type(came: T, kind: type[T], expected: str, likely: str) -> T:
+    """`came` if it is a `kind`; else the check fails, of None because the return is missing."""
+    if came is None:
+        fail(expected, "None", "the return is missing")
+    if not isinstance(came, kind):
+        fail(expected, f"a {type(came).__name__}", likely)
+    return came
 
 
 class Probe:

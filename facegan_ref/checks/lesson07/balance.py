@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.engine import Lesson, Probe, fail, number, require_type
 from facegan_ref.checks.lesson07.probe import IMAGE, TinyDiscriminator
 from facegan_ref.checks.scalar_loss import close
 from facegan_ref.checks.step_probe import weights
@@ -37,12 +37,9 @@ def images(logits: Tensor) -> Tensor:
 
 def dials(evaluate_balance: Evaluate, discriminator: nn.Module, real: Tensor, fake: Tensor):
     """The four floats that the student's function returns; fails if it returns something else."""
-    returned = evaluate_balance(discriminator, real, fake)
     one = "a dict with the floats d_real, d_fake, acc_real and acc_fake"
-    if not isinstance(returned, dict):
-        nothing = returned is None
-        likely = "the return is missing" if nothing else "return a dict: its keys are the names"
-        fail(one, "None" if nothing else f"a {type(returned).__name__}", likely)
+    returned = evaluate_balance(discriminator, real, fake)
+    returned = require_type(returned, dict, one, "return a dict: its keys are the names")
     missing = [key for key in DIALS if key not in returned]
     if missing:
         fail(one, f"the keys {sorted(map(str, returned))}", f"{missing[0]} is missing or misspelt")

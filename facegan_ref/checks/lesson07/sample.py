@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.engine import Lesson, Probe, fail, number, require_type
 from facegan_ref.checks.lesson07.probe import IMAGE, TinyGenerator
 from facegan_ref.checks.step_probe import weights
 
@@ -29,12 +29,8 @@ def add_to(lesson: Lesson) -> None:
 
 def shown(sample: Sample, generator: nn.Module, z: Tensor) -> Tensor:
     """What the student's function returns for z; fails unless these are images."""
-    came = sample(generator, z)
     one = f"images, a tensor of shape {(len(z), *IMAGE)}, for {len(z)} latents"
-    if not isinstance(came, Tensor):
-        nothing = came is None
-        likely = "the return is missing" if nothing else "return what the generator returns"
-        fail(one, "None" if nothing else f"a {type(came).__name__}", likely)
+    came = require_type(sample(generator, z), Tensor, one, "return what the generator returns")
     if tuple(came.shape) != (len(z), *IMAGE):
         squeezed = len(z) == 1 and tuple(came.shape) == IMAGE
         likely = "squeeze() removes the batch dimension when it is one" if squeezed else None

@@ -7,7 +7,7 @@ import re
 import torch
 from torch import Tensor
 
-from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.engine import Lesson, Probe, fail, number, require_type
 from facegan_ref.checks.lesson07.moves import (
     Step,
     latents,
@@ -154,9 +154,7 @@ def returns_two_numbers(train_step: Step, probe: Probe) -> None:
     before = twin(state)
     returned, _, _ = run(train_step, state, real)
     one = 'a dict {"loss_d": …, "loss_g": …} of two floats'
-    if not isinstance(returned, dict):
-        missing = "the return is missing" if returned is None else "return a dict, not its values"
-        fail(one, f"a {type(returned).__name__}" if returned is not None else "None", missing)
+    returned = require_type(returned, dict, one, "return a dict, not its values")
     for key in ("loss_d", "loss_g"):
         if key not in returned:
             fail(one, f"the keys {sorted(map(str, returned))}", f"{key} is missing or misspelt")

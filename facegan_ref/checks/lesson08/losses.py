@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from facegan_ref import losses
-from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.engine import Lesson, Probe, fail, number, require_type
 from facegan_ref.checks.lesson08.mistakes import CLASSES, OUTSIDE, mistakes
 from facegan_ref.checks.loss_mistakes import D_MISTAKES
 from facegan_ref.checks.scalar_loss import (
@@ -59,13 +59,8 @@ def _labels(smooth_real_labels: Callable, logits: Tensor, smoothing: float) -> T
     labels = smooth_real_labels(logits, smoothing)
     shape = tuple(logits.shape)
     what = f"a {str(logits.dtype).removeprefix('torch.')} tensor of labels of shape {shape}"
-    if not isinstance(labels, Tensor):
-        likely = "make the labels with torch.full_like(logits, ...)"
-        fail(
-            what,
-            "None" if labels is None else f"a {type(labels).__name__}",
-            "the return is missing" if labels is None else likely,
-        )
+    likely = "make the labels with torch.full_like(logits, ...)"
+    labels = require_type(labels, Tensor, what, likely)
     if not torch.equal(kept, logits):
         fail(
             "the logits as they were",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.engine import Lesson, Probe, fail, number, require_type
 from facegan_ref.checks.lesson08.losses import ignores_the_device
 from facegan_ref.checks.scalar_loss import vector
 
@@ -20,13 +20,7 @@ def noisy_images(
     noisy = add_instance_noise(images, sigma, *more)
     kind = str(images.dtype).removeprefix("torch.")
     what = f"{kind} images of shape {tuple(images.shape)}"
-    if not isinstance(noisy, Tensor):
-        likely = "return the noisy images alone, as a tensor"
-        fail(
-            what,
-            "None" if noisy is None else f"a {type(noisy).__name__}",
-            "the return is missing" if noisy is None else likely,
-        )
+    noisy = require_type(noisy, Tensor, what, "return the noisy images alone, as a tensor")
     if noisy.shape != images.shape:
         fail(what, f"shape {tuple(noisy.shape)}", "the noise must have the shape of the images")
     if noisy.dtype != images.dtype:

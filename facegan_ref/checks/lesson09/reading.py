@@ -11,7 +11,7 @@ import torch
 
 from facegan_ref.checkpoint import FORMAT, CheckpointError
 from facegan_ref.checkpoint import write_checkpoint as true_write
-from facegan_ref.checks.engine import Lesson, Probe, fail
+from facegan_ref.checks.engine import Lesson, Probe, fail, require_type
 from facegan_ref.checks.lesson09.writing import NAMES, empty_folder, new_contents, same
 
 
@@ -179,9 +179,8 @@ def require_missing_is_named(read: Callable[[Path], object], missing: Path) -> N
 
 
 def _require_read(came: object, contents: dict) -> None:
-    if not isinstance(came, dict):
-        likely = "the return is missing" if came is None else "return the dict that is in the file"
-        fail("a dict with the contents", f"a {type(came).__name__}", likely)
+    what = "a dict with the contents"
+    came = require_type(came, dict, what, "return the dict that is in the file")
     came = {key: value for key, value in came.items() if key != "format"}
     if came.keys() != contents.keys():
         fail(
