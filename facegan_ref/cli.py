@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from facegan_ref import __version__
+from facegan_ref.commands.collect import collect
 from facegan_ref.commands.course import check, demo, doctor, grade
 from facegan_ref.commands.directions import directions, strip
 from facegan_ref.commands.evaluate import evaluate
@@ -23,7 +24,7 @@ def cli() -> None:
 
 
 LATENT = (morph, grid, compare, directions, strip, invert)
-for command in (train, sample, evaluate, *LATENT, check, grade, demo, doctor):
+for command in (train, sample, evaluate, *LATENT, check, collect, grade, demo, doctor):
     cli.add_command(command)
 
 
