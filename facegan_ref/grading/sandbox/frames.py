@@ -11,12 +11,16 @@ _LENGTH = struct.Struct("!I")
 
 
 class BrokenChannel(Exception):
-    """The other side is gone, or sent something else than a message."""
+    """The other side is gone."""
+
+
+class Garbage(BrokenChannel):
+    """What came is no message."""
 
 
 def send(channel: socket.socket, message: dict) -> None:
     """Send `message`."""
-    data = json.dumps(message).encode()
+    data = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
     channel.sendall(_LENGTH.pack(len(data)) + data)
 
 
@@ -31,7 +35,7 @@ class Reader:
         """Read what is there; return a message when one is complete.
 
         Raises:
-            BrokenChannel: when there will be no other message.
+            BrokenChannel: when there will be no other message (`Garbage`: the last was none).
         """
         try:
             data = self._channel.recv(1 << 20)
@@ -44,7 +48,7 @@ class Reader:
             return None
         (length,) = _LENGTH.unpack_from(self._data)
         if length > MAX_BYTES:
-            raise BrokenChannel(f"a message of {length} bytes")
+            raise Garbage(f"a message of {length} bytes")
         end = _LENGTH.size + length
         if len(self._data) < end:
             return None
@@ -53,9 +57,9 @@ class Reader:
         try:
             message = json.loads(content)
         except ValueError as error:
-            raise BrokenChannel("no JSON") from error
+            raise Garbage("no JSON") from error
         if not isinstance(message, dict):
-            raise BrokenChannel("no message")
+            raise Garbage("no message")
         return message
 
     def read(self) -> dict:

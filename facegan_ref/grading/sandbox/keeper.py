@@ -88,7 +88,7 @@ class Keeper:
             finally:
                 os._exit(0)
         channel.close()  # it is the student's process that must be heard, or be gone
-        if linux._libc is not None:
+        if linux.AVAILABLE:
             linux.prctl(linux.PR_SET_DUMPABLE, 0)
         reason, status = "", None
         while status is None:
@@ -173,6 +173,11 @@ class Keeper:
         if self._isolated:
             with contextlib.suppress(OSError):
                 os.kill(-1, signal.SIGKILL)
+            until = time.monotonic() + GRACE_S
+            with contextlib.suppress(ChildProcessError):  # all are children of process 1 now
+                while time.monotonic() < until:
+                    if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                        time.sleep(0.001)
             return
         for _ in range(20):  # a process may fork while its parent is being ended
             below = use_of(os.getpid())

@@ -39,10 +39,12 @@ _LOCKED = (  # of statvfs to mount: a read-only bind must keep what the host set
     (getattr(os, "ST_RELATIME", 4096), 1 << 21),
 )
 
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+AVAILABLE = sys.platform == "linux"
+_libc = ctypes.CDLL(None, use_errno=True) if AVAILABLE else None
 
 
-def _call(name: str, *arguments: object) -> int:
+def call(name: str, *arguments: object) -> int:
+    """Call a function of the C library; raises OSError when it returns less than 0."""
     result = getattr(_libc, name)(*arguments)
     if result < 0:
         number = ctypes.get_errno()
@@ -52,7 +54,7 @@ def _call(name: str, *arguments: object) -> int:
 
 def unshare(flags: int) -> None:
     """Give this process namespaces of its own (that of processes: its children)."""
-    _call("unshare", ctypes.c_int(flags))
+    call("unshare", ctypes.c_int(flags))
 
 
 def mount(
@@ -61,7 +63,7 @@ def mount(
     """Mount `source` on `target`."""
     encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
     data = None if options is None else options.encode()
-    _call("mount", *encoded, ctypes.c_ulong(flags), data)
+    call("mount", *encoded, ctypes.c_ulong(flags), data)
 
 
 def bind_read_only(source: str, target: str) -> None:
@@ -89,18 +91,18 @@ def bind_read_only(source: str, target: str) -> None:
 
 def pivot_root(new: str, old: str) -> None:
     """Make `new` the root folder and move the present one to `old`, which lies below it."""
-    _call("pivot_root", os.fsencode(new), os.fsencode(old))
+    call("pivot_root", os.fsencode(new), os.fsencode(old))
 
 
 def detach(target: str) -> None:
     """Take a mount away, even when it is in use."""
-    _call("umount2", os.fsencode(target), ctypes.c_int(MNT_DETACH))
+    call("umount2", os.fsencode(target), ctypes.c_int(MNT_DETACH))
 
 
 def prctl(option: int, value: int = 0) -> None:
     """Set a property of this process."""
     zero = ctypes.c_ulong(0)
-    _call("prctl", ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero)
+    call("prctl", ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero)
 
 
 def drop_bounding_set() -> None:
@@ -118,7 +120,7 @@ def drop_capabilities() -> None:
 
     header = Header(0x20080522, 0)
     nothing = (ctypes.c_uint32 * 6)()
-    _call("capset", ctypes.byref(header), nothing)
+    call("capset", ctypes.byref(header), nothing)
 
 
 def is_privileged() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 
 from facegan_ref.grading.sandbox.limits import Limits
@@ -40,13 +41,14 @@ class Recorder:
 
     def display(self, data: dict, metadata: dict) -> None:
         """Add a displayed object."""
-        if self._fits(data):
+        data, metadata = _plain(data), _plain(metadata)
+        if self._fits(data, metadata):
             self._add({"output_type": "display_data", "data": data, "metadata": metadata})
 
     def result(self, data: dict, metadata: dict, count: int) -> None:
         """Add the value of the cell's last line."""
-        size = sum(len(str(value)) for value in data.values())
-        if size >= _SMALL and not self._fits(data):
+        data, metadata = _plain(data), _plain(metadata)
+        if _size(data, metadata) >= _SMALL and not self._fits(data, metadata):
             data, metadata = {"text/plain": "[output left out: too much]"}, {}
         self.outputs.append(
             {
@@ -69,8 +71,8 @@ class Recorder:
         """Take away what the cell has shown; its errors stay."""
         self.outputs = [output for output in self.outputs if output["output_type"] == "error"]
 
-    def _fits(self, data: dict) -> bool:
-        self._pictures += sum(len(str(value)) for value in data.values())
+    def _fits(self, data: dict, metadata: dict) -> bool:
+        self._pictures += _size(data, metadata)
         return self._pictures <= self.limits.pictures
 
     def _add(self, output: dict) -> None:
@@ -80,6 +82,18 @@ class Recorder:
             self._full = True
             text = f"[more than {self.limits.displays} outputs: the rest is left out]\n"
             self.outputs.append({"output_type": "stream", "name": "stdout", "text": text})
+
+
+def _plain(bundle: dict) -> dict:
+    """Return `bundle` as JSON can store it: what an object says of itself may be anything."""
+    try:
+        return json.loads(json.dumps(bundle, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return {str(kind): str(value) for kind, value in bundle.items()}
+
+
+def _size(*bundles: dict) -> int:
+    return sum(len(str(value)) for bundle in bundles for value in bundle.values())
 
 
 class RecordedStream(io.TextIOBase):

@@ -93,13 +93,17 @@ class Runner:
     def serve(self) -> None:
         """Answer until the channel is closed."""
         reader = frames.Reader(self._channel)
+        process, which = os.getpid, os.getpid()
         while True:
             try:
                 request = reader.read()
             except frames.BrokenChannel:
                 return
             answer = self._answer(request)
-            frames.send(self._channel, {**answer, "key": self._key})
+            if process() != which:  # a cell has forked: only the first process answers
+                os._exit(0)
+            answer |= {"key": self._key, "number": request["number"]}
+            frames.send(self._channel, answer)
 
     def _answer(self, request: dict) -> dict:
         self._recorder.start()

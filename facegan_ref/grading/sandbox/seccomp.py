@@ -97,7 +97,7 @@ def filter_calls() -> bool:
     buffer = ctypes.create_string_buffer(code, len(code))
     wanted = Filter(len(program), ctypes.cast(buffer, ctypes.c_void_p))
     zero = ctypes.c_ulong(0)
-    linux._call(
+    linux.call(
         "prctl",
         ctypes.c_int(_PR_SET_SECCOMP),
         ctypes.c_ulong(_SECCOMP_MODE_FILTER),

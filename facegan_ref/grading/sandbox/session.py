@@ -28,6 +28,7 @@ _MAIN = (
     "from facegan_ref.grading.sandbox.warm import main\n"
     "main(line)\n"
 )
+_HOMES = ("HOME", "MPLCONFIGDIR", "IPYTHONDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 WAITING_FACTOR = 6
 """Seconds by the clock for each second of processor time: for code that waits, busy machines."""
 
@@ -45,6 +46,7 @@ ENDINGS = {
     "total": "the whole notebook used more than {total} s of processor time",
     "endless": "it did not end in time and could not be interrupted (is there a loop without an "
     "end?)",
+    "garbage": "it wrote into the connection to the grading process",
     "": "Python itself stopped (os._exit, a crash, or no memory left)",
 }
 
@@ -86,7 +88,8 @@ class WarmProcess:
                 env={"OMP_NUM_THREADS": "1", "PATH": os.defpath},
             )
             path = [os.path.abspath(entry) for entry in sys.path if entry and os.path.exists(entry)]
-            line = json.dumps([theirs.fileno(), os.getpid(), path]) + "\n"
+            homes = {name: os.environ[name] for name in _HOMES if name in os.environ}
+            line = json.dumps([theirs.fileno(), os.getpid(), path, homes]) + "\n"
             self._process.stdin.write(line.encode())
             self._process.stdin.close()
 
@@ -123,6 +126,14 @@ def warm_process() -> WarmProcess:
         _warm = WarmProcess()
         atexit.register(_warm.stop)
     return _warm
+
+
+def _forget_warm_process() -> None:
+    """Let the next session start another."""
+    global _warm
+    if _warm is not None:
+        _warm.stop()
+        _warm = None
 
 
 class Session:
@@ -164,9 +175,11 @@ class Session:
         try:
             self._channel, self._report = warm_process().fork(request)
         except OSError as error:
+            _forget_warm_process()
             raise SandboxLost(f"the warm process is gone: {error}") from error
         self._reader = frames.Reader(self._channel)
         self._lines = b""
+        self._number = 0
         self._ended: str | None = None
         self._start()
 
@@ -191,14 +204,22 @@ class Session:
             return reply
         wall = seconds * WAITING_FACTOR
         deadline = time.monotonic() + wall + _START_S
+        self._number += 1
         try:
             self._command({"seconds": seconds, "wall": wall})
-            frames.send(self._channel, request)
+            frames.send(self._channel, {**request, "number": self._number})
             message = self._wait(reply, deadline)
             self._command({})
-        except (OSError, frames.BrokenChannel):
+        except (OSError, frames.BrokenChannel) as error:
             message = None
-        if message is None or message.get("key") != self._key:
+            garbage = isinstance(error, frames.Garbage)
+        else:
+            expected = (self._key, self._number)
+            garbage = (message.get("key"), message.get("number")) != expected
+        if garbage:
+            reply.found = ["something wrote into the connection to the grading process"]
+            self._ended = ENDINGS["garbage"]
+        if message is None or garbage:
             reply.stopped = self._why_ended(reply)
             return reply
         reply.outputs = message["outputs"]
@@ -206,7 +227,7 @@ class Session:
         reply.count = message["count"]
         return reply
 
-    def _wait(self, reply: Reply, deadline: float) -> dict | None:
+    def _wait(self, reply: Reply, deadline: float) -> dict:
         while time.monotonic() < deadline:
             readable, _, _ = select.select([self._channel, self._report], [], [], 5.0)
             if self._report in readable:
@@ -217,7 +238,7 @@ class Session:
                 message = self._reader.feed()
                 if message is not None:
                     return message
-        return None
+        raise frames.BrokenChannel("no answer")
 
     def _command(self, command: dict) -> None:
         self._report.sendall(json.dumps(command).encode() + b"\n")
@@ -243,6 +264,7 @@ class Session:
     def _why_ended(self, reply: Reply) -> str:
         until = time.monotonic() + _END_S
         with contextlib.suppress(OSError, frames.BrokenChannel):
+            self._report.shutdown(socket.SHUT_WR)
             while self._ended is None and time.monotonic() < until:
                 readable, _, _ = select.select([self._report], [], [], until - time.monotonic())
                 if readable:

@@ -57,7 +57,10 @@ class GradingShell(InteractiveShell):
         except Exception:
             message = "(an exception without a message)"
         if self.recorder is not None:
-            self.recorder.error(etype.__name__, message, list(stb))
+            self.recorder.error(str(etype.__name__), message, [str(line) for line in stb])
+
+    def ask_exit(self) -> None:
+        """`exit()` ends the cell's line, not the notebook."""
 
     def enable_gui(self, gui=None) -> None:
         """There is no event loop to be fed: figures come out of the cells as pictures."""

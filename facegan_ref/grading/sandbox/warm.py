@@ -55,20 +55,21 @@ def main(line: str) -> None:
     """Serve requests until the last process that could send some is gone.
 
     Args:
-        line: JSON of the control socket's descriptor, the starting process and the module path.
+        line: JSON of the control socket's descriptor, the starting process, the module path, and
+            the variables that say where libraries keep their caches; these are only for loading.
     """
-    descriptor, parent, _ = json.loads(line)
+    descriptor, parent, _, homes = json.loads(line)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     control = socket.socket(fileno=descriptor)
+    os.environ.update(homes)
+    shell, seal = load()
+    from facegan_ref.grading.sandbox import linux
     from facegan_ref.grading.sandbox.runner import ENVIRONMENT
 
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
-    from facegan_ref.grading.sandbox import linux
-
-    if linux._libc is not None:
+    if linux.AVAILABLE:
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-    shell, seal = load()
     gc.collect()
     gc.freeze()  # a collection in a fork would copy the pages of everything loaded
     while True:
@@ -145,7 +146,7 @@ def _plain(request: dict, channel: socket.socket, report: socket.socket, shell, 
         copy_files(request["files"], folder, limits)
         os.chdir(folder)
         os.environ["HOME"] = folder
-        if linux._libc is not None:
+        if linux.AVAILABLE:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         start = _start(request, channel, (os.getuid(), os.getgid()), 0, shell, seal)
         Keeper(report, limits, isolated=False).keep(start, channel)
