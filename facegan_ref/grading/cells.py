@@ -13,9 +13,9 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 from nbgrader.preprocessors.base import NbGraderPreprocessor
 
+from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.notes import KEY, add_note, cell_label, grading_data
 from facegan_ref.grading.submissions import grade_ids, is_importable, unused_note, visible_files
 
@@ -90,7 +90,7 @@ def master_cells(
     gradebook's, which has the released stubs in place of the solutions.
     """
     content = json.loads(source.read_text(encoding="utf-8"))
-    with Gradebook(db_url) as gradebook:
+    with open_gradebook(db_url) as gradebook:
         stored = {
             cell.name: (cell.source, cell.checksum)
             for cell in gradebook.find_notebook(notebook_id, assignment_id).source_cells

@@ -1,9 +1,10 @@
-"""Grade a whole class with nbgrader: every student gets a row, a reason and a feedback page.
+"""Grade one lesson with nbgrader: every student gets a row, a reason and a feedback page.
 
 Nothing in `submitted/` is changed. Each hand-in is judged first (`submissions`), staged in a clean
-form, graded by nbgrader's own `Autograde` into its gradebook, and turned into feedback by its own
-`GenerateFeedback`. What cannot be graded is staged as an empty notebook with the reason
-in it, so that its zero, its page and its row come about like all others.
+form, graded by nbgrader's `Autograde` into its gradebook, and turned into feedback by its
+`GenerateFeedback`, both made once for all students (`converters`). What cannot be graded is staged
+as an empty notebook with the reason in it, so that its zero, its page and its row come about like
+all others. `batch` does this for a whole class, in several processes.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SAWarning
@@ -29,9 +31,12 @@ from traitlets.config import Config
 from traitlets.log import get_logger
 
 from facegan_ref.grading.config import PRIVATE, SOURCE, load_config
+from facegan_ref.grading.converters import ClassAutograde, ClassFeedback, Phases
+from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.notes import grading_data
 from facegan_ref.grading.release import build, find_lesson
 from facegan_ref.grading.results import GradeResult, read_result
+from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost
 from facegan_ref.grading.submissions import (
     Submission,
     code,
@@ -48,30 +53,43 @@ _CRASHED = (
 
 
 class Classroom:
-    """One lesson of one course folder, ready to grade its students one by one.
+    """One lesson of one course folder, whose students are graded one by one in this process.
 
     Args:
         course_dir: holds `nbgrader_config.py`, `solutions/LESSON/` and the hand-ins,
             `.grading/submitted/STUDENT/LESSON/LESSON.ipynb`.
         lesson: "03" or "03_losses".
+        isolation: "require" or "none" in place of what the course's settings say.
 
     Raises:
-        ReleaseError: when there is no such lesson, or its source notebook is faulty.
+        ReleaseError: when there is no such lesson.
     """
 
-    def __init__(self, course_dir: Path, lesson: str) -> None:
+    def __init__(self, course_dir: Path, lesson: str, *, isolation: str | None = None) -> None:
         self.root = Path(course_dir).resolve()
         self.lesson = find_lesson(self.root, lesson)
         self.private = self.root / PRIVATE
-        config = load_config(self.root)
-        self.submitted = self.root / config.CourseDirectory.submitted_directory
-        self.db_url = config.CourseDirectory.db_url
+        self.config: Config = load_config(self.root)
+        if isolation:
+            self.config.GuardedExecute.isolation = isolation
+        self.submitted = self.root / self.config.CourseDirectory.submitted_directory
+        self.db_url = self.config.CourseDirectory.db_url
         self.log_file = self.private / f"{self.lesson}.log"
-        self.log_file.unlink(missing_ok=True)
-        with self._logged():
+
+    def enter_lesson(self) -> None:
+        """Write the lesson's cells, as they are released, into the gradebook.
+
+        Raises:
+            ReleaseError: when its source notebook is faulty.
+        """
+        with self.logged():
             build(self.root, self.private / "release", [self.lesson], database=True)
-        source = self.root / SOURCE / self.lesson / f"{self.lesson}.ipynb"
-        self.known_ids = grade_ids(read_notebook(source))
+
+    def enter_courses(self) -> None:
+        """Make sure of the tables and the courses before several processes look for them."""
+        for course in (self.config.CourseDirectory.course_id, "default_course"):
+            with Gradebook(self.db_url, course):
+                pass
 
     def students(self) -> list[str]:
         """Return everybody of whom there is a folder in submitted/, or a name in the gradebook."""
@@ -83,58 +101,105 @@ class Classroom:
         """Return a row for each file which lies in submitted/ outside of a student's folder."""
         place = f"{PRIVATE}/submitted/STUDENT/{self.lesson}/{self.lesson}.ipynb"
         return [
-            GradeResult(
+            self._problem(
                 path.name,
-                self.lesson,
-                status="problem",
-                notes=[f"{code(path.name)} belongs to no student: hand-ins lie at {code(place)}."],
+                f"{code(path.name)} belongs to no student: hand-ins lie at {code(place)}.",
             )
             for path in sorted(self.submitted.glob("*"))
             if path.is_file() and not path.name.startswith(".")
         ]
 
+    def name_problem(self, student: str) -> GradeResult | None:
+        """Return the row of a folder whose name nbgrader cannot hold, else None."""
+        if _STUDENT.fullmatch(student):
+            return None
+        note = f"{code(student)} cannot be a student's name in nbgrader: rename the folder."
+        return self._problem(student, note)
+
+    def _problem(self, student: str, note: str) -> GradeResult:
+        return GradeResult(student, self.lesson, status="problem", notes=[note])
+
+    def hand_in(self, student: str) -> Path:
+        """Return the folder in which the student's hand-in lies, if there is one."""
+        return self.submitted / student / self.lesson
+
+    def page(self, student: str) -> Path:
+        """Return where the student's feedback page lies, if there is one."""
+        return self.private / "feedback" / student / self.lesson / f"{self.lesson}.html"
+
     def grade(self, student: str) -> GradeResult:
-        """Grade one student; whatever happens, there is a row, and the gradebook agrees."""
+        """Grade one student; whatever happens, there is a row, and the gradebook agrees.
+
+        Raises:
+            IsolationUnavailable: when hand-ins cannot be isolated as the settings require.
+            SandboxLost: when the warm process is gone that notebooks run in.
+        """
         start = time.monotonic()
-        if not _STUDENT.fullmatch(student):
-            note = f"{code(student)} cannot be a student's name in nbgrader: rename the folder."
-            return GradeResult(student, self.lesson, status="problem", notes=[note])
-        folder = self.submitted / student / self.lesson
-        found = inspect_folder(folder, self.lesson, self.known_ids)
-        with self._logged():
+        problem = self.name_problem(student)
+        if problem:
+            return problem
+        phases = Phases()
+        with self.logged():
             try:
-                result = self._convert(student, found, folder)
+                with phases("inspect"):
+                    found = inspect_folder(self.hand_in(student), self.lesson, self._known_ids)
+                result = self._convert(student, found, phases)
+            except (IsolationUnavailable, SandboxLost):
+                raise
             except (Exception, SystemExit) as error:
                 get_logger().exception("Grading %s broke off", student)
-                result = self._record_crash(student, folder, error)
+                result = self._record_failure(student, f"{type(error).__name__}: {error}")
         result.seconds = time.monotonic() - start
+        result.phases = dict(phases)
         return result
 
-    def _record_crash(self, student: str, folder: Path, error: BaseException) -> GradeResult:
+    def give_up(self, student: str, why: str) -> GradeResult:
+        """Put a zero and the reason into the gradebook, for a student whose grading failed."""
+        with self.logged():
+            get_logger().error("Grading %s failed: %s", student, why)
+            return self._record_failure(student, why)
+
+    def refresh(self, student: str) -> GradeResult:
+        """Write the feedback anew from the gradebook, after an instructor's changes there."""
+        with self.logged():
+            self._feedback.convert(student)
+        return self.result(student)
+
+    def result(self, student: str) -> GradeResult:
+        """Return the row of a student who was graded before.
+
+        Raises:
+            LookupError: when there is no such row any more.
+        """
+        graded = self.private / "autograded" / student / self.lesson / f"{self.lesson}.ipynb"
+        page = self.page(student)
+        if not (graded.is_file() and page.is_file()):
+            raise LookupError(f"{student}: the graded notebook or its page is gone")
+        result = read_result(self.db_url, student, self.lesson, graded)
+        result.feedback = page
+        return result
+
+    def _record_failure(self, student: str, why: str) -> GradeResult:
         """Put zero and a mark into the gradebook: an older score must not look like this one's."""
-        message = _CRASHED.format(error=code(f"{type(error).__name__}: {error}"))
-        result = self._convert(student, Submission(problem=message), folder)
-        with Gradebook(self.db_url) as gradebook:
+        message = _CRASHED.format(error=code(why))
+        result = self._convert(student, Submission(problem=message), Phases())
+        with open_gradebook(self.db_url, save=True) as gradebook:
             notebook = gradebook.find_submission_notebook(self.lesson, self.lesson, student)
             for grade in notebook.grades:
                 grade.needs_manual_grade = True
-            gradebook.db.commit()
         result.status, result.needs_review = "failed", True
         return result
 
-    def _convert(self, student: str, found: Submission, folder: Path) -> GradeResult:
-        staged = self.private / "staged"
-        self._stage(staged / student / self.lesson, found, folder)
-        try:
-            self._run(Autograde, student, f"{PRIVATE}/staged")
-        finally:
-            shutil.rmtree(staged)
-        self._run(GenerateFeedback, student)
-        graded = self.private / "autograded" / student / self.lesson / f"{self.lesson}.ipynb"
-        result = read_result(self.db_url, student, self.lesson, graded)
-        page = self.private / "feedback" / student / self.lesson / f"{self.lesson}.html"
-        result.feedback = page if page.is_file() else None
-        return result
+    def _convert(self, student: str, found: Submission, phases: Phases) -> GradeResult:
+        with tempfile.TemporaryDirectory(prefix="facegan-staged-") as staged:
+            with phases("stage"):
+                self._stage(Path(staged) / student / self.lesson, found, self.hand_in(student))
+            self._autograde.coursedir.submitted_directory = staged
+            self._autograde.convert(student, phases)
+        with phases("feedback"):
+            self._feedback.convert(student)
+        with phases("result"):
+            return self.result(student)
 
     def _stage(self, target: Path, found: Submission, folder: Path) -> None:
         """Write what nbgrader shall grade: the clean notebook with its notes, harmless files."""
@@ -151,19 +216,31 @@ class Classroom:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
 
-    def _run(self, converter: type, student: str, submitted: str | None = None) -> None:
-        config: Config = load_config(self.root)
-        config.CourseDirectory.student_id = student
+    @cached_property
+    def _known_ids(self) -> set[str]:
+        return grade_ids(read_notebook(self.root / SOURCE / self.lesson / f"{self.lesson}.ipynb"))
+
+    @cached_property
+    def _autograde(self) -> ClassAutograde:
+        with open_gradebook(self.db_url) as gradebook:
+            gradebook.forget_lessons()
+        return self._make(ClassAutograde)
+
+    @cached_property
+    def _feedback(self) -> ClassFeedback:
+        return self._make(ClassFeedback)
+
+    def _make(self, converter: type) -> ClassAutograde | ClassFeedback:
+        config = self.config.copy()
         config.CourseDirectory.assignment_id = self.lesson
-        if submitted:
-            config.CourseDirectory.submitted_directory = submitted
         config.BaseConverter.force = True
-        converter(coursedir=CourseDirectory(config=config), config=config).start()
+        return converter(coursedir=CourseDirectory(config=config), config=config)
 
     @contextmanager
-    def _logged(self) -> Iterator[None]:
+    def logged(self) -> Iterator[None]:
         """Send nbgrader's log to a file of the lesson instead of the terminal."""
         log = get_logger()
+        self.private.mkdir(exist_ok=True)
         handler = logging.FileHandler(self.log_file, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         propagate, log.propagate = log.propagate, False
@@ -197,7 +274,7 @@ def grade_class(
     progress: bool = True,
     on_result: Callable[[GradeResult], None] | None = None,
 ) -> list[GradeResult]:
-    """Grade every hand-in of a lesson; return one row for each student, in order of their names.
+    """Grade every hand-in of a lesson anew, one after the other in this process.
 
     Args:
         course_dir: see `Classroom`.
@@ -205,10 +282,14 @@ def grade_class(
         progress: show a progress bar on stderr.
         on_result: called with each row as soon as it is known.
 
+    Returns:
+        One row for each student, in order of their names, after one for each stray file.
+
     Raises:
         ReleaseError: when there is no such lesson, or its source notebook is faulty.
     """
     room = Classroom(course_dir, lesson)
+    room.enter_lesson()
     rows = room.stray_files()
     for student in tqdm(room.students(), desc=room.lesson, unit="student", disable=not progress):
         rows.append(room.grade(student))

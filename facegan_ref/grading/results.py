@@ -6,8 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from nbgrader.api import Gradebook
-
+from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.marks import read_mark
 from facegan_ref.grading.notes import KEY
 
@@ -26,8 +25,9 @@ class TaskPoints:
 class GradeResult:
     """One row of the class: everything that the gradebook and the feedback page say in short.
 
-    `status` is "graded"; "problem" when the hand-in itself could not be graded (0 points); "failed"
-    when grading broke and an instructor must look (0 points, marked in the gradebook).
+    `status` is "graded"; "problem" when the hand-in itself could not be graded (0 points);
+    "refused" when a task got no automatic points, for the reason in `suspicious`; "failed" when
+    grading broke. An instructor must look at the last two: they are marked in the gradebook.
     """
 
     student: str
@@ -37,9 +37,11 @@ class GradeResult:
     status: str = "graded"
     tasks: list[TaskPoints] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    suspicious: list[str] = field(default_factory=list)
     needs_review: bool = False
     feedback: Path | None = None
     seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
@@ -80,7 +82,7 @@ def read_result(db_url: str, student: str, lesson: str, graded: Path | None) -> 
     """Read the scores of `student` from the gradebook, and the notes of the notebook `graded`."""
     result = GradeResult(student, lesson)
     tasks: dict[str, TaskPoints] = {}
-    with Gradebook(db_url) as gradebook:
+    with open_gradebook(db_url) as gradebook:
         submission = gradebook.find_submission_notebook(lesson, lesson, student)
         result.points, result.max_points = submission.score, submission.max_score
         result.needs_review = bool(submission.needs_manual_grade)
@@ -102,5 +104,8 @@ def read_result(db_url: str, student: str, lesson: str, graded: Path | None) -> 
     if graded is not None:
         data = json.loads(graded.read_text(encoding="utf-8"))["metadata"].get(KEY, {})
         result.notes = list(data.get("notes", []))
-        result.status = "problem" if data.get("problem") else "graded"
+        result.suspicious = list(data.get("suspicious", []))
+        result.status = "refused" if data.get("refused") else "graded"
+        if data.get("problem"):
+            result.status = "problem"
     return result

@@ -74,4 +74,6 @@ def classroom(tmp_path_factory: pytest.TempPathFactory, _one_thread: None) -> Cl
     folder = tmp_path_factory.mktemp("classroom") / "course"
     make_course(REPOSITORY, folder, [LESSON], SETTINGS)
     build_sample_class(folder, LESSON, ["perfect"])
-    return Classroom(folder, LESSON)
+    room = Classroom(folder, LESSON)
+    room.enter_lesson()
+    return room

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from facegan_ref.grading.classroom import Autograde, Classroom
+from facegan_ref.grading.classroom import Classroom
+from facegan_ref.grading.converters import ClassAutograde
 from facegan_ref.grading.release import ReleaseError
 
 
@@ -55,7 +56,7 @@ def test_grades_follow_what_is_handed_in(
         gradebook.db.commit()
     assert stored(classroom, "perfect") == (16.5, False)
 
-    convert = Autograde.convert_single_notebook
+    convert = ClassAutograde.convert_notebook
     calls = []
 
     def crash_once(self, notebook: str) -> None:
@@ -64,11 +65,12 @@ def test_grades_follow_what_is_handed_in(
             raise MemoryError("full")
         convert(self, notebook)
 
-    monkeypatch.setattr(Autograde, "convert_single_notebook", crash_once)
+    monkeypatch.setattr(ClassAutograde, "convert_notebook", crash_once)
     row = classroom.grade("perfect")
     assert (row.status, row.needs_review) == ("failed", True)
     assert row.points == 1.5, "extra credit given by hand stays; the checks' points go"
-    assert "broke off" in row.reason and "broke off" in row.feedback.read_text(encoding="utf-8")
+    assert "broke off ('MemoryError: full')" in row.reason
+    assert "broke off" in row.feedback.read_text(encoding="utf-8")
     assert stored(classroom, "perfect") == (1.5, True)
 
 
