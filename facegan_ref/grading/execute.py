@@ -86,7 +86,7 @@ class GuardedExecute(Execute):
         self, nb: NotebookNode, resources: dict, km: object = None
     ) -> tuple[NotebookNode, dict]:
         """Run the notebook's cells, or none when a problem was found before."""
-        nb.metadata.setdefault("language_info", NotebookNode(_LANGUAGE))
+        nb.metadata["language_info"] = NotebookNode(_LANGUAGE)
         code = [cell for cell in nb.cells if cell.cell_type == "code"]
         if grading_data(nb).problem:
             for cell in code:
@@ -96,7 +96,7 @@ class GuardedExecute(Execute):
         run = _Run(self, nb, Path(path) if path else None)
         try:
             for cell in code:
-                if cell.source.strip() and not self._is_demo(cell):
+                if _has_code(cell.source) and not self._is_demo(cell):
                     run.cell(cell)
         finally:
             run.close()
@@ -224,6 +224,13 @@ class _Run:
                 return
 
 
+def _has_code(source: str) -> bool:
+    try:
+        return bool(ast.parse(source).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True  # a mistake to be shown, or IPython's own language
+
+
 def check_mark(cell: NotebookNode) -> Mark | None:
     """Return the mark of a check cell of the course, None for all other cells."""
     if not (is_grade(cell) and is_locked(cell)):
@@ -243,7 +250,7 @@ def what_may_be_imported(nb: NotebookNode) -> tuple[set[str], set[str]]:
             continue
         try:
             tree = ast.parse(cell.source)
-        except SyntaxError:  # magics: no imports to be found
+        except (SyntaxError, ValueError):  # magics: no imports to be found
             continue
         graded |= _handed_over(tree) if check_mark(cell) else set()
         for node in ast.walk(tree):
