@@ -10,13 +10,14 @@ READY := $(VENV)/.installed
 demo: $(READY)
 	$(BIN)/facegan demo
 
-# All tests. What CI runs too.
+# All tests. What CI runs too. A test that hangs is ended and its stacks are shown.
+HANGING := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m facegan_ref.grading.release --check
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests --notebooks solutions
-	FACEGAN_QUICK=1 FACEGAN_STRICT=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout 600 solutions
+	$(BIN)/python -m pytest $(HANGING) -n 2 --dist loadfile --no-loadscope-reorder tests --notebooks solutions
+	FACEGAN_QUICK=1 FACEGAN_STRICT=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(HANGING) -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout 600 solutions
 
 # JupyterLab on the lessons.
 lab: $(READY)
