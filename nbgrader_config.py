@@ -9,4 +9,4 @@ prepare(root)
 
 c = get_config()  # noqa: F821 - nbgrader defines it
 c.merge(course_config(root))
-# Settings of your own go below, e.g. c.Execute.timeout = 300
+# Settings of your own go below, e.g. c.GuardedExecute.cell_seconds = 30

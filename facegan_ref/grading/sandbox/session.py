@@ -27,6 +27,7 @@ _MAIN = (
     "sys.path[:] = json.loads(line)[2]\n"
     "from facegan_ref.grading.sandbox.warm import main\n"
     "main(line)\n"
+    "import os\nos._exit(0)\n"  # not the libraries' own good-byes
 )
 _HOMES = ("HOME", "MPLCONFIGDIR", "IPYTHONDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 WAITING_FACTOR = 6
