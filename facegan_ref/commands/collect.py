@@ -1,4 +1,4 @@
-"""Hand-ins from an LMS's export to where they are graded."""
+"""What goes out to students, and what comes back from them."""
 
 from __future__ import annotations
 
@@ -98,3 +98,24 @@ def _plain(text: str) -> str:
 def _short(path: str) -> str:
     path = _plain(path)
     return path if len(path) <= _FILE_WIDTH else f"…{path[1 - _FILE_WIDTH :]}"
+
+
+@click.command("student-edition")
+@click.argument("folder", type=FILE)
+@click.option("--repository", default="", help="the edition's own place on GitHub, OWNER/NAME")
+@click.option("--course", type=FILE, default=".", help="the course folder; default: this one")
+@click.option("--force", is_flag=True, help="also replace files that somebody changed")
+def student_edition(folder: Path, repository: str, course: Path, force: bool) -> None:
+    """Write what students get into FOLDER: lessons, package and checks, without solutions.
+
+    A second run brings the folder up to date, and leaves alone what somebody changed in it.
+    """
+    from facegan_ref.grading.student_edition import write_student_edition
+
+    done = write_student_edition(course, folder, repository=repository, force=force)
+    for name in done.kept:
+        click.echo(f"kept, though the edition has another one: {name}")
+    counts = ("new", "updated", "same", "removed", "kept")
+    said = ", ".join(f"{len(getattr(done, name))} {name}" for name in counts)
+    click.echo(f"Student edition in {folder}: {said}.")
+    click.echo(f"Colab's badges and the set-up cells lead to github.com/{done.address}.")

@@ -113,11 +113,19 @@ def lesson_points(path: Path) -> dict[str, float]:
     return tasks
 
 
-def build(root: Path, target: Path, names: Iterable[str], *, database: bool = False) -> None:
+def build(
+    root: Path,
+    target: Path,
+    names: Iterable[str],
+    *,
+    database: bool = False,
+    repository: str = "",
+) -> None:
     """Generate the lessons `names` into the folder `target` with nbgrader.
 
     Args:
         database: also write the cells into the course's gradebook, as grading needs it.
+        repository: the address OWNER/NAME to write; default: that of the course's settings.
 
     Raises:
         ReleaseError: when a source breaks a rule, or nbgrader refuses it.
@@ -134,6 +142,8 @@ def build(root: Path, target: Path, names: Iterable[str], *, database: bool = Fa
         config.CourseDirectory.release_directory = str(target.resolve())
         config.CourseDirectory.assignment_id = name
         config.BaseConverter.force = True
+        if repository:
+            config.WriteAddress.repository = repository
         if not database:
             config.GenerateAssignment.no_database = True
             config.SaveCells.enabled = False
