@@ -11,9 +11,10 @@ import click
 
 from facegan_ref import __version__
 from facegan_ref.commands.collect import collect, student_edition
-from facegan_ref.commands.course import check, demo, doctor, grade
+from facegan_ref.commands.course import check, demo, doctor
 from facegan_ref.commands.directions import directions, strip
 from facegan_ref.commands.evaluate import evaluate
+from facegan_ref.commands.grading import grade
 from facegan_ref.commands.morph import compare, grid, invert, morph
 from facegan_ref.commands.sample import sample
 from facegan_ref.commands.train import train

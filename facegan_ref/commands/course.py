@@ -1,4 +1,4 @@
-"""The course's commands: check an answer, grade a class, the demonstration, the doctor."""
+"""The course's commands: check an answer, the demonstration, the doctor."""
 
 from __future__ import annotations
 
@@ -33,23 +33,6 @@ def check(lesson: str, file: Path, as_json: bool) -> None:
             click.echo(as_text(task) + "\n")
         click.echo(f"Lesson {result.lesson}: {result.points:g} of {result.max_points:g}")
     raise SystemExit(0 if result.passed else 1)
-
-
-@click.command()
-@click.argument("lesson")
-@click.option("--course", type=FILE, default=".", help="the course folder; default: this one")
-def grade(lesson: str, course: Path) -> None:
-    """Grade all hand-ins of LESSON (such as 03) in .grading/submitted with nbgrader."""
-    from facegan_ref.grading.classroom import grade_class
-    from facegan_ref.grading.table import class_table
-
-    results = grade_class(course, lesson)
-    if not results:
-        raise ValueError(
-            f"no hand-ins in {course / '.grading' / 'submitted'}: put each student's notebook at "
-            "STUDENT/LESSON/LESSON.ipynb there, such as ada/03_losses/03_losses.ipynb"
-        )
-    click.echo(class_table(results))
 
 
 @click.command()

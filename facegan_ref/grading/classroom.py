@@ -223,7 +223,7 @@ class Classroom:
     @cached_property
     def _autograde(self) -> ClassAutograde:
         with open_gradebook(self.db_url) as gradebook:
-            gradebook.forget_lessons()
+            gradebook.keep_lessons()
         return self._make(ClassAutograde)
 
     @cached_property
@@ -271,6 +271,7 @@ def grade_class(
     course_dir: Path,
     lesson: str,
     *,
+    isolation: str | None = None,
     progress: bool = True,
     on_result: Callable[[GradeResult], None] | None = None,
 ) -> list[GradeResult]:
@@ -279,6 +280,7 @@ def grade_class(
     Args:
         course_dir: see `Classroom`.
         lesson: "03" or "03_losses".
+        isolation: see `Classroom`.
         progress: show a progress bar on stderr.
         on_result: called with each row as soon as it is known.
 
@@ -288,7 +290,7 @@ def grade_class(
     Raises:
         ReleaseError: when there is no such lesson, or its source notebook is faulty.
     """
-    room = Classroom(course_dir, lesson)
+    room = Classroom(course_dir, lesson, isolation=isolation)
     room.enter_lesson()
     rows = room.stray_files()
     for student in tqdm(room.students(), desc=room.lesson, unit="student", disable=not progress):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
 from nbgrader.api import (
     Assignment,
@@ -53,7 +52,7 @@ class _SavedAtOnce(Session):
 
 
 class OpenGradebook(Gradebook):
-    """A `Gradebook` that stays open, and answers from what it has read.
+    """A `Gradebook` that stays open, and answers from what it has read of a student.
 
     Use it through `open_gradebook`. The tables and the course must exist already.
     """
@@ -69,15 +68,19 @@ class OpenGradebook(Gradebook):
         self.course_id = "default_course"
         self.authenticator = None
         self._lessons: dict[tuple[str, str], Notebook] = {}
+        self._keeps_lessons = False
         self._student: tuple[str, str, str] | None = None
 
     def rest(self) -> None:
-        """Give back the connection and forget the student; keep the lessons' cells."""
+        """Give back the connection and forget what was read."""
         self._student = None
+        if not self._keeps_lessons:
+            self._lessons.clear()
         self.db.remove()
 
-    def forget_lessons(self) -> None:
-        """Read the lessons' cells again: they may have been released anew."""
+    def keep_lessons(self) -> None:
+        """Read the lessons' cells once from now on: they are not released anew meanwhile."""
+        self._keeps_lessons = True
         self._lessons.clear()
 
     # What nbgrader's preprocessors ask, with the same meaning.
@@ -166,16 +169,38 @@ def _named(things: list, name: str, what: str):
     raise MissingEntry(f"No such {what}")
 
 
-@lru_cache(maxsize=4)
-def _gradebook(db_url: str, process: int) -> OpenGradebook:
-    # A connection must not be used on both sides of a fork: each process has its own.
-    return OpenGradebook(db_url)
+_open: dict[tuple, OpenGradebook] = {}
+
+
+def _key(db_url: str) -> tuple:
+    """Tell apart what needs a connection of its own.
+
+    That is each side of a fork, and a file that was put in the place of another one.
+    """
+    url = make_url(db_url)
+    file = None
+    if url.get_backend_name() == "sqlite" and url.database and os.path.exists(url.database):
+        status = os.stat(url.database)
+        file = status.st_dev, status.st_ino
+    return db_url, os.getpid(), file
+
+
+def close_gradebooks() -> None:
+    """Close all connections: before a fork, which must not get any of them."""
+    while _open:
+        _open.popitem()[1].close()
 
 
 @contextmanager
 def open_gradebook(db_url: str, *, save: bool = False) -> Iterator[OpenGradebook]:
-    """Lend this process's gradebook; with `save`, what was changed is stored at the end."""
-    gradebook = _gradebook(db_url, os.getpid())
+    """Lend this process's gradebook; with `save`, what was changed is stored at the end.
+
+    Not to be used inside of itself.
+    """
+    key = _key(db_url)
+    if key not in _open:
+        _open[key] = OpenGradebook(db_url)
+    gradebook = _open[key]
     try:
         yield gradebook
         if save:

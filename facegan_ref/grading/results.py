@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from nbgrader.api import SubmittedNotebook
 
 from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.marks import read_mark
@@ -28,6 +31,7 @@ class GradeResult:
     `status` is "graded"; "problem" when the hand-in itself could not be graded (0 points);
     "refused" when a task got no automatic points, for the reason in `suspicious`; "failed" when
     grading broke. An instructor must look at the last two: they are marked in the gradebook.
+    `entries` is a fingerprint of what the gradebook says, by hand or not.
     """
 
     student: str
@@ -42,6 +46,7 @@ class GradeResult:
     feedback: Path | None = None
     seconds: float = 0.0
     phases: dict[str, float] = field(default_factory=dict)
+    entries: str = ""
 
     @property
     def reason(self) -> str:
@@ -86,6 +91,7 @@ def read_result(db_url: str, student: str, lesson: str, graded: Path | None) -> 
         submission = gradebook.find_submission_notebook(lesson, lesson, student)
         result.points, result.max_points = submission.score, submission.max_score
         result.needs_review = bool(submission.needs_manual_grade)
+        result.entries = _fingerprint(submission)
         for grade in submission.grades:
             mark = read_mark(grade.name)
             if mark and mark.kind in ("grade", "fresh"):
@@ -109,3 +115,14 @@ def read_result(db_url: str, student: str, lesson: str, graded: Path | None) -> 
         if data.get("problem"):
             result.status = "problem"
     return result
+
+
+def _fingerprint(submission: SubmittedNotebook) -> str:
+    """Return the same for the same scores and comments, which a feedback page is made of."""
+    entries = [
+        (g.name, g.auto_score, g.manual_score, g.extra_credit, g.max_score)
+        for g in submission.grades
+    ]
+    entries += [(c.name, c.auto_comment, c.manual_comment) for c in submission.comments]
+    text = f"{sorted(entries, key=str)} {submission.late_submission_penalty}"
+    return hashlib.sha256(text.encode()).hexdigest()

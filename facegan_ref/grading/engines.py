@@ -1,0 +1,208 @@
+"""Where jobs are done: in worker processes of this machine, or of a Dask cluster.
+
+A job that ends or outlasts its worker costs nobody else: the worker is replaced, and the failure is
+entered into the gradebook by another job.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
+
+from facegan_ref.grading.jobs import Job
+from facegan_ref.grading.results import GradeResult
+from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost, Session, warm_process
+from facegan_ref.grading.worker import Outcome, Worker
+
+JOB_SECONDS = 900.0
+"""The most that one job may take by the clock. What runs in it has limits of its own."""
+
+
+class CannotGrade(RuntimeError):
+    """No hand-in can be graded; the message says why."""
+
+
+class Engine:
+    """Does jobs; a subclass says where."""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[GradeResult]:
+        """Yield the row of each job as it comes about.
+
+        Raises:
+            CannotGrade: when the first thing that a job needs is missing for all of them.
+        """
+        waiting, running = deque(jobs), 0
+        tried_again: set[Job] = set()
+        while waiting or running:
+            while waiting and self.has_room(running):
+                self.start(waiting.popleft())
+                running += 1
+            job, (kind, value) = self.next_outcome()
+            running -= 1
+            if kind == "row":
+                yield value
+            elif kind == "refused":
+                raise CannotGrade(value)
+            elif kind == "lost" and job not in tried_again:
+                tried_again.add(job)
+                waiting.appendleft(job)
+            elif job.action == "give up":
+                yield job.failed(f"{job.why}; {value}")
+            else:
+                waiting.appendleft(job.giving_up(str(value)))
+
+    def has_room(self, running: int) -> bool:
+        """Whether another job can be started besides the `running` ones."""
+        raise NotImplementedError
+
+    def start(self, job: Job) -> None:
+        """Start a job."""
+        raise NotImplementedError
+
+    def next_outcome(self) -> tuple[Job, Outcome]:
+        """Wait for the next job that ends."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End all that still runs."""
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LocalEngine(Engine):
+    """Several processes of this machine, forked from this one; they share its warm process.
+
+    Args:
+        processes: how many.
+        isolate: whether hand-ins have to be isolated: it is tried before the first job.
+        job_seconds: the most that a job may take.
+
+    Raises:
+        CannotGrade: when they cannot be.
+    """
+
+    def __init__(
+        self, processes: int, *, isolate: bool = True, job_seconds: float = JOB_SECONDS
+    ) -> None:
+        self.processes, self.job_seconds = processes, job_seconds
+        self._idle: list[Worker] = []
+        self._busy: dict[Worker, tuple[Job, float]] = {}
+        try:
+            Session(isolate=isolate).close()
+        except IsolationUnavailable as error:
+            raise CannotGrade(str(error)) from error
+        except SandboxLost as error:
+            raise CannotGrade(f"Python cannot be started for the hand-ins: {error}") from error
+
+    def has_room(self, running: int) -> bool:
+        return running < self.processes
+
+    def start(self, job: Job) -> None:
+        worker = self._idle.pop() if self._idle else self._new_worker()
+        worker.send(job)
+        self._busy[worker] = (job, time.monotonic() + self.job_seconds)
+
+    def _new_worker(self) -> Worker:
+        warm_process()  # another one, if the last was lost
+        others = [worker.jobs for worker in (*self._idle, *self._busy)]
+        return Worker(fork=sys.platform == "linux", close=others)
+
+    def next_outcome(self) -> tuple[Job, Outcome]:
+        by_connection = {worker.jobs: worker for worker in self._busy}
+        until = min(deadline for _, deadline in self._busy.values())
+        ready = wait(list(by_connection), timeout=max(0.0, until - time.monotonic()))
+        if ready:
+            worker = by_connection[ready[0]]
+            outcome = worker.outcome()
+        else:
+            worker = min(self._busy, key=lambda worker: self._busy[worker][1])
+            outcome = "late", f"it took more than {self.job_seconds / 60:g} minutes"
+        job, _ = self._busy.pop(worker)
+        if outcome[0] == "row":
+            self._idle.append(worker)
+        else:
+            worker.end()
+        return job, outcome
+
+    def close(self) -> None:
+        for worker in (*self._idle, *self._busy):
+            worker.end()
+        self._idle, self._busy = [], {}
+
+
+_workers: queue.LifoQueue[Worker] = queue.LifoQueue()
+
+
+def do_on_cluster(job: Job, job_seconds: float) -> Outcome:
+    """Do a job in a process of this machine; called in a thread of a Dask worker."""
+    try:
+        worker = _workers.get_nowait()
+    except queue.Empty:
+        worker = Worker(fork=False)
+    worker.send(job)
+    if worker.jobs.poll(job_seconds):
+        outcome = worker.outcome()
+    else:
+        outcome = "late", f"it took more than {job_seconds / 60:g} minutes"
+    if outcome[0] == "row":
+        _workers.put(worker)
+    else:
+        worker.end()
+    return outcome
+
+
+class DaskEngine(Engine):
+    """The workers of a Dask cluster, which see the course folder at the same path.
+
+    Args:
+        address: of the scheduler, e.g. "tcp://10.0.0.1:8786".
+        job_seconds: the most that a job may take.
+
+    Raises:
+        CannotGrade: when there is no scheduler, or Dask is not installed.
+    """
+
+    def __init__(self, address: str, *, job_seconds: float = JOB_SECONDS) -> None:
+        try:
+            from distributed import Client, as_completed
+        except ImportError as error:
+            raise CannotGrade(
+                "--scheduler needs Dask: pip install 'facegan-course[cluster]'"
+            ) from error
+        self.job_seconds = job_seconds
+        try:
+            self._client = Client(address, timeout=20, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise CannotGrade(f"no Dask scheduler answers at {address}: {error}") from error
+        self._jobs: dict[str, Job] = {}
+        self._completed = as_completed()
+
+    def has_room(self, running: int) -> bool:
+        return True
+
+    def start(self, job: Job) -> None:
+        future = self._client.submit(
+            do_on_cluster, job, self.job_seconds, pure=False, retries=0, priority=-len(self._jobs)
+        )
+        self._jobs[future.key] = job
+        self._completed.add(future)
+
+    def next_outcome(self) -> tuple[Job, Outcome]:
+        future = next(self._completed)
+        job = self._jobs[future.key]
+        error = future.exception()
+        if error is not None:
+            return job, ("broken", f"{type(error).__name__}: {error}")
+        return job, future.result()
+
+    def close(self) -> None:
+        self._client.cancel(list(self._completed.futures))
+        self._client.close()
