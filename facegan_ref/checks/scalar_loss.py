@@ -101,8 +101,8 @@ def require_gradient(expected: Tensor, came: Tensor, what: str, likely: Explain)
         )
 
 
-def vector(x: Tensor) -> str:
-    """The first numbers of a tensor, as people read them."""
+def vector(x: Tensor, most: int = 4) -> str:
+    """The first `most` numbers of a tensor, as people read them."""
     flat = x.detach().flatten().tolist()
-    more = ", …" if len(flat) > 4 else ""
-    return "[" + ", ".join(number(v) for v in flat[:4]) + more + "]"
+    more = ", …" if len(flat) > most else ""
+    return "[" + ", ".join(number(v) for v in flat[:most]) + more + "]"

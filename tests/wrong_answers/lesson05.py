@@ -542,7 +542,7 @@ def seed_set_to_be_sure(generator, z):
     return _look(generator, z)
 
 
-@wrong("5.2", rejected_by="leaves_no_trace", says="numpy's global random state")
+@wrong("5.2", rejected_by="leaves_no_trace", says="global random state of numpy")
 def numpy_shuffled(generator, z):
     np.random.seed(1)
     return _look(generator, z)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
+from facegan_ref.checks.random_states import changed, global_states
 
 MANY = (2048, 24)  # enough numbers to tell distributions apart
 NO_SEED = (
@@ -22,21 +21,6 @@ NOT_PASSED = (
     "the generator is not passed on: torch.randn(…, generator=generator). Without it torch's "
     "global randomness decides"
 )
-
-
-def global_states() -> dict[str, object]:
-    """The random states that belong to everybody, by the name of their owner."""
-    return {
-        "torch": torch.get_rng_state().tolist(),
-        "numpy": repr(np.random.get_state()),
-        "Python's random": random.getstate(),
-    }
-
-
-def changed(before: dict[str, object]) -> str | None:
-    """Whose global random state differs from before, or None."""
-    now = global_states()
-    return next((name for name in before if before[name] != now[name]), None)
 
 
 def _draw(sample_latent, n: int, z_dim: int, *rest, **named) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
-from facegan_ref.checks.lesson01.latents import changed, global_states
+from facegan_ref.checks.random_states import changed, global_states
 
 SAMPLE = (3, 2, 2)
 LONG = 200  # samples: two random orders of this many never agree by chance

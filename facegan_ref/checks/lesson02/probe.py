@@ -9,6 +9,7 @@ from torch import Tensor
 
 from facegan_ref.checks.engine import Probe, fail, number
 from facegan_ref.checks.explain import explain_exception
+from facegan_ref.checks.scalar_loss import vector as first_numbers
 
 Formula = Callable[..., Tensor]
 Mistakes = Sequence[tuple[str, Formula]]
@@ -124,9 +125,7 @@ def digits(x: Tensor) -> str:
 
 def vector(x: Tensor) -> str:
     """A short tensor as people read it."""
-    flat = x.detach().flatten().tolist()
-    more = ", …" if len(flat) > 6 else ""
-    return "[" + ", ".join(number(v) for v in flat[:6]) + more + "]"
+    return first_numbers(x, most=6)
 
 
 def recognise(function: Formula, arguments: int, mistakes: Mistakes) -> str | None:

@@ -20,6 +20,7 @@ from facegan_ref.checks.lesson05.pictures import (
     right_pixels,
     same_picture,
 )
+from facegan_ref.checks.random_states import changed, global_states
 
 Z_DIM, HIDDEN, SHAPE = 5, 12, (3, 3, 4)
 TRAIN_MODE = (
@@ -123,7 +124,7 @@ class Snapshot:
         self.modes = [module.training for module in generator.modules()]
         self.flags = [p.requires_grad for p in generator.parameters()]
         self.grads = [None if p.grad is None else p.grad.clone() for p in generator.parameters()]
-        self.random = _random_states()
+        self.random = global_states()
 
     def require_modes(self, where: str) -> None:
         """Fail unless each module is in the mode that it was in."""
@@ -188,23 +189,14 @@ class Snapshot:
 
     def require_random_states(self, where: str) -> None:
         """Fail when somebody drew from a global source of random numbers, or set a seed."""
-        for name, old in self.random.items():
-            if _random_states()[name] != old:
-                fail(
-                    f"{name}'s global random state to be the same {where}",
-                    "another state",
-                    "random numbers are drawn on the way, or a seed is set (dropout in training "
-                    "mode draws too): from here on the training gets other numbers",
-                )
-
-
-def _random_states() -> dict[str, object]:
-    numpy_state = np.random.get_state()
-    return {
-        "torch": torch.get_rng_state().tolist(),
-        "numpy": (numpy_state[1].tolist(), numpy_state[2]),
-        "Python": random.getstate(),
-    }
+        owner = changed(self.random)
+        if owner:
+            fail(
+                f"the global random state of {owner} to be the same {where}",
+                "another state",
+                "random numbers are drawn on the way, or a seed is set (dropout in training mode "
+                "draws too): from here on the training gets other numbers",
+            )
 
 
 def noisy_generator(probe: Probe, planted: bool = False) -> ProbeGenerator:

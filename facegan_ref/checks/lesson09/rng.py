@@ -10,11 +10,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from facegan_ref.checks.engine import Lesson, Probe, fail
 from facegan_ref.checks.lesson09.machines import Machine
-from facegan_ref.randomness import capture_rng as true_state
+from facegan_ref.checks.random_states import changed, global_states
 
 Draw = Callable[[], list[float]]
 _NO_DEVICE = re.compile("nvidia|cuda|mps", re.IGNORECASE)
@@ -120,24 +119,15 @@ def _few(values: list[float]) -> str:
     return ", ".join(f"{value:.4f}" for value in values[:3]) + ", …"
 
 
-def _same(a: object, b: object) -> bool:
-    if isinstance(a, Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return a == b
-
-
-def _require_unmoved(before: dict, what: str) -> None:
-    after = true_state()
-    for key, name in (("torch", "torch"), ("numpy", "numpy"), ("python", "Python's random")):
-        if not _same(before[key], after[key]):
-            fail(
-                f"{what} to leave the random state of {name} as it is",
-                "another state",
-                "it draws a number, or seeds: then the training with checkpoints is not the one "
-                "without",
-            )
+def _require_unmoved(before: dict[str, object], what: str) -> None:
+    owner = changed(before)
+    if owner:
+        fail(
+            f"{what} to leave the random state of {owner} as it is",
+            "another state",
+            "it draws a number, or seeds: then the training with checkpoints is not the one "
+            "without",
+        )
 
 
 def through_a_safe_file(state: object) -> object:
@@ -175,7 +165,7 @@ def add_to(lesson: Lesson) -> None:
     def takes_a_still_picture(capture_rng, restore_rng, probe: Probe) -> None:
         """capture_rng draws nothing, and its result can be restored any number of times."""
         _begin(probe)
-        before = true_state()
+        before = global_states()
         state = _capture(capture_rng)
         _require_unmoved(before, "capture_rng")
         expected = _draw_all()

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
-from facegan_ref.checks.lesson10.probe import directions, require_tensor, vector
+from facegan_ref.checks.lesson10.probe import directions, require_tensor
+from facegan_ref.checks.scalar_loss import vector
 
 Method = Callable[[Tensor, Tensor], Tensor]
 

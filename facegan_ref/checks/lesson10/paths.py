@@ -21,7 +21,8 @@ from facegan_ref.checks.lesson10.mistakes import (
     recognise,
     unit,
 )
-from facegan_ref.checks.lesson10.probe import pair, require_tensor, vector
+from facegan_ref.checks.lesson10.probe import pair, require_tensor
+from facegan_ref.checks.scalar_loss import vector
 
 
 def _walk(path: Path, a: Tensor, b: Tensor, t: float | Tensor, what: str) -> Tensor:

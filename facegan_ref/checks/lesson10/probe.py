@@ -34,13 +34,6 @@ def require_tensor(came: object, what: str, shape: tuple[int, ...], likely: str 
     return came.detach().float()
 
 
-def vector(values: Tensor) -> str:
-    """A few of a tensor's numbers as people read them."""
-    flat = values.detach().flatten()
-    shown = ", ".join(f"{value:.3g}" for value in flat[:4].tolist())
-    return f"[{shown}{', …' if len(flat) > 4 else ''}]"
-
-
 def directions(probe: Probe, n: int, z_dim: int) -> Tensor:
     """`n` orthogonal unit vectors `(n, z_dim)`."""
     return torch.linalg.qr(probe.randn(z_dim, n)).Q.T.contiguous()
