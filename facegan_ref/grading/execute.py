@@ -147,6 +147,8 @@ class _Run:
         reply = self._send(cell, mark, seconds)
         cell.outputs = [nbformat.from_dict(output) for output in reply.outputs]
         cell.execution_count = reply.count
+        if reply.direct:
+            self._take_score(cell, reply)
         if reply.interrupted:
             self._interrupted(cell, mark, reply, seconds)
         elif not mark and not reply.stopped:
@@ -154,14 +156,35 @@ class _Run:
         if reply.stopped:
             cell.outputs.append(error_output("KernelStopped", f"{reply.stopped} in this cell"))
             self._restart()
-        for found in reply.found:
-            where = f"task {mark.task}" if mark else "a cell"
-            self.data.setdefault("suspicious", []).append(f"At the check of {where}: {found}")
+        self._report(cell, mark, reply)
 
     def close(self) -> None:
         if self.session is not None:
             self.session.close()
             self.session = None
+
+    @staticmethod
+    def _take_score(cell: NotebookNode, reply: Reply) -> None:
+        """Let the points that the check itself gave be the cell's one result."""
+        cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+        if reply.points is not None:
+            data = {"text/plain": repr(float(reply.points))}
+            cell.outputs.append(
+                nbformat.v4.new_output("execute_result", data, execution_count=reply.count)
+            )
+
+    def _report(self, cell: NotebookNode, mark: Mark | None, reply: Reply) -> None:
+        """Tell the instructor what was replaced; refuse the task if that could matter."""
+        suspicious = self.data.setdefault("suspicious", [])
+        where = f"at the check of task {mark.task}" if mark else "in a cell"
+        for found in reply.found:
+            sentence = f"Replaced {where}, and put back: {found}."
+            if sentence not in suspicious:
+                suspicious.append(sentence)
+        forged = next((o for o in cell.outputs if o.get("ename") == "Forged"), None)
+        if forged is not None and mark:
+            reason = f"{forged.evalue}; your instructor will look at it"
+            self.data.setdefault("refused", {}).setdefault(mark.task, reason)
 
     def _send(self, cell: NotebookNode, mark: Mark | None, seconds: float) -> Reply:
         request: dict = {"kind": "locked" if is_locked(cell) else "cell", "source": cell.source}
@@ -246,7 +269,8 @@ def what_may_be_imported(nb: NotebookNode) -> tuple[set[str], set[str]]:
     """
     allowed, graded = set(ALWAYS_ALLOWED), set()
     for cell in nb.cells:
-        if cell.cell_type != "code" or not is_locked(cell):
+        shown_only = "demo" in cell.metadata.get("tags", [])  # it is not run
+        if cell.cell_type != "code" or not is_locked(cell) or shown_only:
             continue
         try:
             tree = ast.parse(cell.source)

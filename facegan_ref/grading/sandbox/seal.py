@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.library
+
+from facegan_ref.grading.sandbox.data_seal import DataSeal
 
 # Modules whose functions and classes checks use, each with all below it.
 _WATCHED = (
@@ -33,6 +36,19 @@ _FORGING = {
     "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__sub__", "__rsub__", "__abs__", "__bool__",
     "__float__",
 }  # fmt: skip
+
+
+# What notebooks replace for honest reasons, and no check looks at.
+_HARMLESS = (
+    "builtins.print", "builtins.input", "time.sleep", "torch.load", "torch.save",
+    "torch.serialization.load", "torch.serialization.save", "torch.compile", "warnings.",
+    "torch.set_printoptions", "numpy.set_printoptions",
+)  # fmt: skip
+
+
+def is_harmless(name: str) -> bool:
+    """Whether a replaced function (see `Seal.broken`) can have no part in a check."""
+    return name.startswith(_HARMLESS)
 
 
 def _is_watched(name: str) -> bool:
@@ -69,10 +85,12 @@ class Seal:
         self._places: list[_Place] = []
         self._bodies: list[tuple[str, tuple]] = []
         self._known_subclasses = {kind: set(_subclasses(kind)) for kind in _NUMBERS}
+        self._kernels = set(torch.library._impls)
         seen: set[int] = set()
         for name, module in sorted(sys.modules.items()):
             if isinstance(module, types.ModuleType) and _is_watched(name):
                 self._add(name, module, seen)
+        self._data = DataSeal()
 
     def _add(self, name: str, holder: types.ModuleType | type, seen: set[int]) -> None:
         if id(holder) in seen:
@@ -115,6 +133,8 @@ class Seal:
                 found.append(name)
                 function.__code__, function.__defaults__ = code, defaults
                 function.__kwdefaults__ = keywords
+        found += self._data.broken()
+        found += [f"torch's {name}" for name in set(torch.library._impls) - self._kernels]
         return found + _leave_modes()
 
     def forged_numbers(self) -> list[str]:

@@ -56,12 +56,15 @@ ENDINGS = {
 class Reply:
     """What came of one cell.
 
-    `stopped` says why the process is gone, `interrupted` ("processor" or "clock") what was used
-    up before the cell was stopped; both are empty after a cell that ended by itself.
+    `direct` is True for a check that was called instead of evaluated: its only score is `points`.
+    `found` names what was replaced that checks rely on. `stopped` says why the process is gone,
+    `interrupted` ("processor" or "clock") what was used up before the cell was stopped; both are
+    empty after a cell that ended by itself.
     """
 
     outputs: list[dict] = field(default_factory=list)
     points: float | None = None
+    direct: bool = False
     found: list[str] = field(default_factory=list)
     count: int | None = None
     interrupted: str = ""
@@ -224,8 +227,8 @@ class Session:
             reply.stopped = self._why_ended(reply)
             return reply
         reply.outputs = message["outputs"]
-        reply.points, reply.found = message["points"], message["found"]
-        reply.count = message["count"]
+        reply.points, reply.direct = message["points"], message["direct"]
+        reply.found, reply.count = message["found"], message["count"]
         return reply
 
     def _wait(self, reply: Reply, deadline: float) -> dict:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import types
 from collections.abc import Collection
+from typing import NoReturn
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -110,15 +112,29 @@ class ImportGuard:
         self.builtins.__import__ = self
 
     def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
-        if not self.off and level == 0 and name.split(".")[0] == self.package:
+        guarded = not self.off and level == 0 and name.split(".")[0] == self.package
+        if guarded:
             for wanted in fromlist or ("",):
                 if not self._may(name, wanted):
-                    place = f"{name}.{wanted}".rstrip(".")
-                    raise ImportError(
-                        f"{place} belongs to the reference, which cannot be imported while "
-                        "grading: only what the lesson's own cells import can"
-                    )
-        return self._import(name, globals, locals, fromlist, level)
+                    self._refuse(f"{name}.{wanted}".rstrip("."))
+        module = self._import(name, globals, locals, fromlist, level)
+        if guarded:
+            for wanted in fromlist or ():
+                self._require_no_answers(getattr(module, wanted, None), f"{name}.{wanted}")
+            if not fromlist:
+                self._require_no_answers(sys.modules[name], name)
+        return module
+
+    def _require_no_answers(self, value: object, name: str) -> None:
+        """A whole module of the reference would hand over all that it defines."""
+        if isinstance(value, types.ModuleType) and self.denied & set(vars(value)):
+            self._refuse(name)
+
+    def _refuse(self, name: str) -> NoReturn:
+        raise ImportError(
+            f"{name} belongs to the reference, which cannot be imported while grading: only what "
+            "the lesson's own cells import can"
+        )
 
     def _may(self, module: str, name: str) -> bool:
         if f"{module}:{name}" in self.allowed:
