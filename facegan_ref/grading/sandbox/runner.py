@@ -21,14 +21,6 @@ from facegan_ref.grading.sandbox.recorder import DescriptorFile, RecordedStream,
 from facegan_ref.grading.sandbox.seal import Seal, is_harmless
 from facegan_ref.grading.sandbox.shell import GradingShell, ImportGuard
 
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "OMP_NUM_THREADS": "1",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "TMPDIR": "/tmp",
-}
-
 
 def confine(limits: Limits, isolated: bool, owner: tuple[int, int], tasks: int) -> None:
     """Set the limits of this process, and give up all privileges when it is isolated.
@@ -69,20 +61,23 @@ def _limit(kind: int, value: int) -> None:
 class Runner:
     """Answers the requests of the grading process, which come over `channel`.
 
-    A request is {"kind": "cell" | "locked" | "check", "source": …}, a check also with its "task",
-    "fresh", "seed" and "points". The answer has the cell's "outputs" and, for a check, "points".
+    `start` has the "key" that each answer carries, the "limits", and what the student's code may
+    import: "allowed" and "denied". A request is {"kind": "cell" | "locked" | "check", "source": …},
+    a check also with its "task", "fresh", "seed" and "points". The answer has the cell's "outputs"
+    and, for a check, "points".
     """
 
     def __init__(
-        self, channel: socket.socket, shell: GradingShell, seal: Seal, start: dict, limits: Limits
+        self, channel: socket.socket, shell: GradingShell, seal: Seal, start: dict
     ) -> None:
         self._channel, self._shell, self._seal = channel, shell, seal
         self._key = start["key"]
-        self._recorder = Recorder(limits)
+        self._recorder = Recorder(Limits(**start["limits"]))
         shell.record(self._recorder)
         self._guard = ImportGuard(start["allowed"], start["denied"])
         shell.user_module.__dict__["__builtins__"] = self._guard.builtins
         self._sealed = True
+        self._running = False
         self._forged = ""
         self._files = [
             DescriptorFile(number, name, ".") for number, name in ((1, "stdout"), (2, "stderr"))
@@ -109,6 +104,8 @@ class Runner:
     def _answer(self, request: dict) -> dict:
         self._recorder.start()
         points, found, direct = None, [], False
+        signal.signal(signal.SIGINT, self._interrupt)
+        self._running = True
         try:
             names = argument_names(request["source"]) if request["kind"] == "check" else None
             direct = names is not None
@@ -121,6 +118,7 @@ class Runner:
         except BaseException as error:
             points = None
             self._recorder.error(type(error).__name__, "", [type(error).__name__])
+        self._running = False
         for file in self._files:
             self._recorder.stream(file.name, file.take(4 * self._recorder.limits.text))
         return {
@@ -130,6 +128,11 @@ class Runner:
             "found": found,
             "count": self._shell.execution_count - 1,
         }
+
+    def _interrupt(self, *_: object) -> None:
+        """Stop the cell; one that has just ended by itself is left alone."""
+        if self._running:
+            raise KeyboardInterrupt
 
     def _run(self, source: str, own: bool) -> None:
         sys.stdout, sys.stderr = self._streams
@@ -146,6 +149,7 @@ class Runner:
     def _check(self, request: dict, names: list[str]) -> tuple[float | None, list[str]]:
         """Call the checks themselves on what `names` stand for; no code of the cell is run."""
         found = [] if self._sealed else self._seal.broken()
+        self._sealed = False
         if self._refuse(found, "before this check"):
             return None, found
         task = find_task(request["task"])

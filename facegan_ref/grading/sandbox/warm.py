@@ -16,23 +16,62 @@ import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from facegan_ref.grading.sandbox import linux
+from facegan_ref.grading.sandbox.filesystem import WORK, build_root, copy_files
+from facegan_ref.grading.sandbox.keeper import Keeper
+from facegan_ref.grading.sandbox.limits import Limits
+
+if TYPE_CHECKING:
+    from facegan_ref.grading.sandbox.seal import Seal
+    from facegan_ref.grading.sandbox.shell import GradingShell
 
 MAX_REQUEST = 100_000
-_IDLE_S = 5.0
+_IDLE_S = 5.0  # between looks whether the process that started this one is still there
+_FIRST_USER = 1_000_000_000  # far from all accounts: each isolated hand-in of root's has its own
+_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "TMPDIR": "/tmp",
+}
 
 
-def load() -> tuple[object, object]:
-    """Import what notebooks and checks use; return the shell and the seal."""
+class Loaded(NamedTuple):
+    """What each fork starts with."""
+
+    shell: GradingShell
+    seal: Seal
+
+
+class Job(NamedTuple):
+    """One request: what it says, and its two sockets."""
+
+    request: dict
+    channel: socket.socket
+    report: socket.socket
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**self.request["limits"])
+
+
+def load() -> Loaded:
+    """Import what notebooks and checks use."""
     import matplotlib
 
     matplotlib.use("module://matplotlib_inline.backend_inline")
-    import matplotlib.pyplot
+    import matplotlib.pyplot as plt
     import torch._dynamo  # the first optimiser would import it, in a second and a half
     import torch.utils.data
-    import torchvision
+    import torchvision  # noqa: F401
 
-    from facegan_ref.checks import LESSONS
-    from facegan_ref.checks.registry import find_lesson
+    import facegan_ref.figures
+    import facegan_ref.loop
+    import facegan_ref.recorder  # noqa: F401
+    from facegan_ref.checks import LESSONS, find_lesson
     from facegan_ref.grading.sandbox import runner  # noqa: F401
     from facegan_ref.grading.sandbox.seal import Seal
     from facegan_ref.grading.sandbox.shell import make_shell
@@ -43,12 +82,11 @@ def load() -> tuple[object, object]:
     # Making the first optimiser of a class changes the class.
     for kind in vars(torch.optim).values():
         if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer):
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception):  # some want other arguments
                 kind([torch.nn.Parameter(torch.ones(2, 2))])
-    assert torchvision.__version__ and matplotlib.pyplot.get_fignums() == []
     shell = make_shell()
-    shell.run_cell("import matplotlib.pyplot as _plt; _plt.close('all'); del _plt")
-    return shell, Seal()
+    plt.close("all")
+    return Loaded(shell, Seal())
 
 
 def main(line: str) -> None:
@@ -62,12 +100,9 @@ def main(line: str) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     control = socket.socket(fileno=descriptor)
     os.environ.update(homes)
-    shell, seal = load()
-    from facegan_ref.grading.sandbox import linux
-    from facegan_ref.grading.sandbox.runner import ENVIRONMENT
-
+    loaded = load()
     os.environ.clear()
-    os.environ.update(ENVIRONMENT)
+    os.environ.update(_ENVIRONMENT)
     if linux.AVAILABLE:
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     gc.collect()
@@ -78,88 +113,62 @@ def main(line: str) -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         if not readable:
-            if parent and os.getppid() != parent:
-                return
+            if os.getppid() != parent and not linux.AVAILABLE:
+                return  # elsewhere the socket does not tell
             continue
         data, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 2)
         if not data:
             return
         if len(descriptors) == 2:
-            _fork(json.loads(data), descriptors, control, shell, seal)
+            _serve(json.loads(data), descriptors, control, loaded)
 
 
-def _fork(request: dict, descriptors: list[int], control: socket.socket, shell, seal) -> None:
-    process = os.fork()
-    if process:
+def _serve(request: dict, descriptors: list[int], control: socket.socket, loaded: Loaded) -> None:
+    if os.fork():
         for descriptor in descriptors:
             os.close(descriptor)
         return
-    report = socket.socket(fileno=descriptors[1])
-    try:
+    channel, report = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+    job = Job(request, channel, report)
+    with _reporting(report):
         control.close()
         os.setsid()
         os.umask(0o022)
-        channel = socket.socket(fileno=descriptors[0])
-        (_isolated if request["isolate"] else _plain)(request, channel, report, shell, seal)
+        (_isolated if request["isolate"] else _plain)(job, loaded)
+
+
+@contextlib.contextmanager
+def _reporting(report: socket.socket):
+    """End this process with the block; an error is the grading process's to know."""
+    try:
+        yield
     except BaseException as error:
+        message = {"event": "failed", "why": f"{type(error).__name__}: {error}"}
         with contextlib.suppress(OSError):
-            message = {"event": "failed", "why": f"{type(error).__name__}: {error}"}
             report.sendall(json.dumps(message).encode() + b"\n")
     finally:
         os._exit(0)
 
 
-def _start(
-    request: dict, channel: socket.socket, owner: tuple[int, int], tasks: int, shell, seal
-) -> Callable[[], None]:
-    from facegan_ref.grading.sandbox.limits import Limits
-    from facegan_ref.grading.sandbox.runner import Runner, confine
-
-    limits = Limits(**request["limits"])
-
-    def start() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        keep = os.dup(channel.fileno())
-        _close_all_but(keep)
-        runner = Runner(socket.socket(fileno=keep), shell, seal, request, limits)
-        confine(limits, request["isolate"], owner, tasks)
-        runner.serve()
-
-    return start
-
-
-def _close_all_but(descriptor: int) -> None:
-    os.closerange(3, descriptor)
-    os.closerange(descriptor + 1, 4096)
-
-
-def _plain(request: dict, channel: socket.socket, report: socket.socket, shell, seal) -> None:
+def _plain(job: Job, loaded: Loaded) -> None:
     """No isolation: limits, and a folder of its own that goes away."""
-    from facegan_ref.grading.sandbox import linux
-    from facegan_ref.grading.sandbox.filesystem import copy_files
-    from facegan_ref.grading.sandbox.keeper import Keeper
-    from facegan_ref.grading.sandbox.limits import Limits
-
-    limits = Limits(**request["limits"])
     folder = tempfile.mkdtemp(prefix="facegan-grading-")
     try:
-        copy_files(request["files"], folder, limits)
+        copy_files(job.request["files"], folder, job.limits)
         os.chdir(folder)
         os.environ["HOME"] = folder
         if linux.AVAILABLE:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-        start = _start(request, channel, (os.getuid(), os.getgid()), 0, shell, seal)
-        Keeper(report, limits, isolated=False).keep(start, channel)
+        start = _starter(job, loaded, (os.getuid(), os.getgid()), 0)
+        Keeper(job.report, job.limits, isolated=False).keep(start, job.channel)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _isolated(request: dict, channel: socket.socket, report: socket.socket, shell, seal) -> None:
-    """Namespaces of its own; this process only makes them, its child is the first in them."""
-    from facegan_ref.grading.sandbox import linux
-
+def _isolated(job: Job, loaded: Loaded) -> None:
+    """Make namespaces, in which this process's child is the first."""
     if linux.is_privileged():
-        number = 1_000_000_000 + os.getpid() % 100_000_000
+        number = _FIRST_USER + os.getpid()
         owner, tasks = (number, number), 0
         linux.unshare(linux.ALL_BUT_USER)
     else:
@@ -171,42 +180,36 @@ def _isolated(request: dict, channel: socket.socket, report: socket.socket, shel
         Path("/proc/self/gid_map").write_text(f"1000 {group} 1")
     if os.fork():
         return
-    _first_process(request, channel, report, owner, tasks, shell, seal)
-
-
-def _first_process(
-    request: dict,
-    channel: socket.socket,
-    report: socket.socket,
-    owner: tuple[int, int],
-    tasks: int,
-    shell,
-    seal,
-) -> None:
-    from facegan_ref.grading.sandbox.filesystem import WORK, build_root
-    from facegan_ref.grading.sandbox.keeper import Keeper
-    from facegan_ref.grading.sandbox.limits import Limits
-
-    try:
-        limits = Limits(**request["limits"])
+    with _reporting(job.report):
         socket.sethostname("grading")
-        build_root(request["shown"], limits, request["files"], owner)
+        build_root(job.request["shown"], job.limits, job.request["files"], owner)
         os.environ["HOME"] = WORK
-        _close_all_but_two(channel.fileno(), report.fileno())
-        start = _start(request, channel, owner, tasks, shell, seal)
-        Keeper(report, limits, isolated=True).keep(start, channel)
-    except BaseException as error:
-        message = {"event": "failed", "why": f"{type(error).__name__}: {error}"}
-        report.sendall(json.dumps(message).encode() + b"\n")
-    finally:
-        os._exit(0)
+        _close_all_but(job.channel.fileno(), job.report.fileno())
+        start = _starter(job, loaded, owner, tasks)
+        Keeper(job.report, job.limits, isolated=True).keep(start, job.channel)
 
 
-def _close_all_but_two(one: int, two: int) -> None:
-    low, high = sorted((one, two))
-    os.closerange(3, low)
-    os.closerange(low + 1, high)
-    os.closerange(high + 1, 4096)
+def _starter(job: Job, loaded: Loaded, owner: tuple[int, int], tasks: int) -> Callable[[], None]:
+    """Return what the student's process does."""
+    from facegan_ref.grading.sandbox.runner import Runner, confine
+
+    def start() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the runner takes it
+        job.report.close()
+        _close_all_but(job.channel.fileno())
+        runner = Runner(job.channel, loaded.shell, loaded.seal, job.request)
+        confine(job.limits, job.request["isolate"], owner, tasks)
+        runner.serve()
+
+    return start
+
+
+def _close_all_but(*kept: int) -> None:
+    low = 3
+    for descriptor in sorted(kept):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, max(low, 4096))
 
 
 def _tasks_of(user: int) -> int:
