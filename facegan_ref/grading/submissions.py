@@ -23,6 +23,8 @@ UNUSED_PATTERNS = ("*.py", "*.pyc", "*.pyd", "*.pyx", "*.so", "*.dll", "*.dylib"
 
 MAX_NOTEBOOK_BYTES = 64 * 2**20
 MAX_FILE_BYTES = 16 * 2**20
+MAX_CELLS = 1000
+"""A lesson has fewer than a hundred; each one costs time in many steps of grading."""
 _MERGE_MARKER = re.compile(r"^\s*\"?(<{7} |={7}(\\n\",?)?\s*$|>{7} )", re.MULTILINE)
 
 
@@ -64,6 +66,12 @@ def read_notebook(path: Path) -> NotebookNode:
         ) from error
     if not text.strip():
         raise UnreadableNotebook("it is empty: save your notebook and hand it in again")
+    cells = text.count('"cell_type"')
+    if cells > MAX_CELLS:
+        raise UnreadableNotebook(
+            f"it has about {cells:,} cells (at most {MAX_CELLS:,} can be graded): delete those "
+            "that are not the lesson's, and hand it in again"
+        )
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:

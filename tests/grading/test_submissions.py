@@ -52,6 +52,7 @@ def write(path: Path, content: str | bytes) -> Path:
         ('{"cells": [{"cell_type": "code"}]}', "not a Jupyter notebook"),
         ("[" * 100_000, "not valid JSON"),
         (b"\xff\xfe\x00{", "not UTF-8"),
+        (text(*[cell()] * 1001), "about 1,001 cells (at most 1,000"),
     ],
 )
 def test_unreadable_files_say_why(tmp_path: Path, content: str | bytes, says: str) -> None:
