@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
@@ -51,7 +52,8 @@ class ClassList:
         if not student:
             return
         first, last = values.get("first_name", ""), values.get("last_name", "")
-        both = [f"{first} {last}", f"{last} {first}", f"{last}, {first}", f"{last}{first}"]
+        run_together = re.sub(r"\W", "", last + first)  # as Canvas writes it
+        both = [f"{first} {last}", f"{last} {first}", f"{last}, {first}", run_together]
         single = {"first_name", "last_name"}
         aliases = [value for key, value in values.items() if key not in single]
         for alias in [*aliases, *(both if first and last else [])]:
