@@ -9,6 +9,7 @@ all others. `batch` does this for a whole class, in several processes.
 
 from __future__ import annotations
 
+import copy
 import logging
 import re
 import shutil
@@ -212,9 +213,9 @@ class Classroom:
         for path in found.extra_files:
             if path.name == "timestamp.txt" and not _is_timestamp(path):
                 continue
-            copy = target / path.relative_to(folder)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            place = target / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
 
     @cached_property
     def _known_ids(self) -> set[str]:
@@ -231,7 +232,7 @@ class Classroom:
         return self._make(ClassFeedback)
 
     def _make(self, converter: type) -> ClassAutograde | ClassFeedback:
-        config = self.config.copy()
+        config = copy.deepcopy(self.config)
         config.CourseDirectory.assignment_id = self.lesson
         config.BaseConverter.force = True
         return converter(coursedir=CourseDirectory(config=config), config=config)

@@ -165,12 +165,15 @@ class DaskEngine(Engine):
     Args:
         address: of the scheduler, e.g. "tcp://10.0.0.1:8786".
         job_seconds: the most that a job may take.
+        patience: seconds to wait for the scheduler's answer.
 
     Raises:
         CannotGrade: when there is no scheduler, or Dask is not installed.
     """
 
-    def __init__(self, address: str, *, job_seconds: float = JOB_SECONDS) -> None:
+    def __init__(
+        self, address: str, *, job_seconds: float = JOB_SECONDS, patience: float = 20.0
+    ) -> None:
         try:
             from distributed import Client, as_completed
         except ImportError as error:
@@ -179,11 +182,11 @@ class DaskEngine(Engine):
             ) from error
         self.job_seconds = job_seconds
         try:
-            self._client = Client(address, timeout=20, set_as_default=False)
+            self._client = Client(address, timeout=patience, set_as_default=False)
         except (OSError, ValueError) as error:
             raise CannotGrade(f"no Dask scheduler answers at {address}: {error}") from error
         self._jobs: dict[str, Job] = {}
-        self._completed = as_completed()
+        self._completed = as_completed(loop=self._client.loop)
 
     def has_room(self, running: int) -> bool:
         return True

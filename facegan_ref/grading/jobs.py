@@ -57,15 +57,14 @@ _rooms: dict[tuple, Classroom] = {}
 
 def _room(job: Job) -> Classroom:
     key = (job.root, job.lesson, job.digest, job.isolation)
-    if key not in _rooms:
-        room = Classroom(Path(job.root), job.lesson, isolation=job.isolation)
-        if lesson_digest(room.root, room.lesson, room.config) != job.digest:
-            raise OtherVersion(
-                f"{job.lesson}: the lesson, the settings or the package changed since grading "
-                "began, or differ on this machine: grade again, on a cluster with new workers"
-            )
-        _rooms[key] = room
-    return _rooms[key]
+    room = _rooms.get(key) or Classroom(Path(job.root), job.lesson, isolation=job.isolation)
+    if lesson_digest(room.root, room.lesson, room.config) != job.digest:
+        raise OtherVersion(
+            f"{job.lesson}: the lesson, the settings or the package changed since grading began, "
+            "or differ on this machine: grade again, on a cluster with new workers"
+        )
+    _rooms[key] = room
+    return room
 
 
 def run_job(job: Job) -> GradeResult:
