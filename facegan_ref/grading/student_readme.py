@@ -45,9 +45,9 @@ Commit or copy your notebooks before you take a new edition.
 Hand in the notebook file, such as `03_losses.ipynb`, in the way that your instructor says; if you
 can, keep its name. Restart the kernel and run all cells once before. What counts is what stands in
 the notebook: modules beside it are not used. Do not delete or edit the check cells: they are put
-back. While grading, every check runs again on sizes and seeds of its own, and nothing can be
-imported from `facegan_ref` but what the lesson's own cells import: the package is there to compare
-with, to train with, and to build on in later lessons, and handing in its code earns nothing.
+back. While grading, every check runs again on sizes and seeds of its own, and from `facegan_ref`
+nothing can be imported but figures, data, and what the lesson's own cells import. The package is
+there to compare with, to train with, and to build on in later lessons: write your answers yourself.
 
 ## The lessons
 

@@ -51,7 +51,8 @@ class SubmittedFolder:
 
     def students(self) -> dict[str, str]:
         """Return the students' ids as they are spelled here, by their casefolded form."""
-        return {path.name.casefold(): path.name for path in self.submitted.glob("*/")}
+        folders = (path for path in self.submitted.glob("*") if path.is_dir())
+        return {path.name.casefold(): path.name for path in folders}
 
     def known(self) -> list[dict[str, str]]:
         """Return the rows of the ledger."""
