@@ -20,6 +20,8 @@ from facegan_ref.grading.worker import Outcome, Worker
 
 JOB_SECONDS = 900.0
 """The most that one job may take by the clock. What runs in it has limits of its own."""
+GIVE_UP_SECONDS = 120.0
+"""The least that is granted to a job which runs no hand-in."""
 
 
 class CannotGrade(RuntimeError):
@@ -28,6 +30,12 @@ class CannotGrade(RuntimeError):
 
 class Engine:
     """Does jobs; a subclass says where."""
+
+    job_seconds = JOB_SECONDS
+
+    def seconds(self, job: Job) -> float:
+        """Return the most that a job may take."""
+        return max(self.job_seconds, GIVE_UP_SECONDS if job.action == "give up" else 0.0)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[GradeResult]:
         """Yield the row of each job as it comes about.
@@ -108,7 +116,7 @@ class LocalEngine(Engine):
     def start(self, job: Job) -> None:
         worker = self._idle.pop() if self._idle else self._new_worker()
         worker.send(job)
-        self._busy[worker] = (job, time.monotonic() + self.job_seconds)
+        self._busy[worker] = (job, time.monotonic() + self.seconds(job))
 
     def _new_worker(self) -> Worker:
         warm_process()  # another one, if the last was lost
@@ -124,7 +132,7 @@ class LocalEngine(Engine):
             outcome = worker.outcome()
         else:
             worker = min(self._busy, key=lambda worker: self._busy[worker][1])
-            outcome = "late", f"it took more than {self.job_seconds / 60:g} minutes"
+            outcome = _late(self.job_seconds)
         job, _ = self._busy.pop(worker)
         if outcome[0] == "row":
             self._idle.append(worker)
@@ -138,6 +146,10 @@ class LocalEngine(Engine):
         self._idle, self._busy = [], {}
 
 
+def _late(seconds: float) -> Outcome:
+    return "late", f"it took more than {seconds / 60:.3g} minutes"
+
+
 _workers: queue.LifoQueue[Worker] = queue.LifoQueue()
 
 
@@ -148,10 +160,7 @@ def do_on_cluster(job: Job, job_seconds: float) -> Outcome:
     except queue.Empty:
         worker = Worker(fork=False)
     worker.send(job)
-    if worker.jobs.poll(job_seconds):
-        outcome = worker.outcome()
-    else:
-        outcome = "late", f"it took more than {job_seconds / 60:g} minutes"
+    outcome = worker.outcome() if worker.jobs.poll(job_seconds) else _late(job_seconds)
     if outcome[0] == "row":
         _workers.put(worker)
     else:
@@ -193,7 +202,12 @@ class DaskEngine(Engine):
 
     def start(self, job: Job) -> None:
         future = self._client.submit(
-            do_on_cluster, job, self.job_seconds, pure=False, retries=0, priority=-len(self._jobs)
+            do_on_cluster,
+            job,
+            self.seconds(job),
+            pure=False,
+            retries=0,
+            priority=-len(self._jobs),
         )
         self._jobs[future.key] = job
         self._completed.add(future)

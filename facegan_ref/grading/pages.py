@@ -5,8 +5,8 @@ which together takes longer than all the rest of a student's grading. Most cells
 the same on each page. So the code and the text of a cell are turned into HTML once, and a page is
 tidied up in pieces: the frame around its cells and each cell that was not seen before go through
 nbconvert's own code by themselves, and the page is put together from the results. That is the same
-page to the byte, as long as each piece leaves open what it found open; where one does not, the
-page goes through nbconvert's code as a whole.
+page to the byte, as long as each piece leaves open what it found open, and nothing else; where one
+does not, the page goes through nbconvert's code as a whole.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from html.parser import HTMLParser
 
 import nbformat
@@ -32,6 +33,9 @@ _CELL = re.compile(r'(?=<div (?:id="[^"]*" )?class="cell border-box-sizing )')
 _TAG = f"facegan-{secrets.token_hex(8)}"
 _MARK = f"<{_TAG}></{_TAG}>"
 """An element that no hand-in can contain: nobody knows its name."""
+_SEAM = f"""{_MARK}"'>-->]]>{_MARK}"""
+"""Stands where another piece will be. The text in it ends whatever was left half-written before
+(a tag, an attribute, a comment), which then swallows the first mark."""
 
 
 class Memory:
@@ -95,20 +99,26 @@ class PageExporter(HTMLExporter, _Renderer):
         if not cells or not foot or not cells[-1].endswith(foot) or "jp-Notebook" in html:
             return None
         cells[-1] = cells[-1].removesuffix(foot)
-        frame = self._tidied(head + _MARK + foot)
+        frame = self._tidied(head + _SEAM + foot)
         around = open_elements(frame, _TAG)
-        if around is None:
+        if around is None or frame.count(self._seam) != 1:
             return None
         opening = "".join(f"<{name}>" for name in around)
-        closing = _MARK + "".join(f"</{name}>" for name in reversed(around))
+        ending = "".join(f"</{name}>" for name in reversed(around))
+        closing = self._seam + ending
         tidied = []
         for cell in cells:
-            text = opening + cell + closing
+            text = opening + cell + _SEAM + ending
             page = self._memory.recall(("cell", text), lambda text=text: self._tidied(text))
             if not (page.startswith(opening) and page.endswith(closing)):
                 return None
             tidied.append(page[len(opening) : -len(closing)])
-        return frame.replace(_MARK, "".join(tidied))
+        return frame.replace(self._seam, "".join(tidied))
+
+    @cached_property
+    def _seam(self) -> str:
+        """The seam after it was tidied up."""
+        return self._tidied(f"<p>{_SEAM}</p>").strip()[3:-4]
 
     def _tidied(self, text: str) -> str:
         """Return what nbconvert makes of the rendered `text`."""
