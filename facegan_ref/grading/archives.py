@@ -12,11 +12,9 @@ same line packs a thousandfold. The sizes that come out are counted instead.
 from __future__ import annotations
 
 import stat
-import struct
 import tempfile
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -149,12 +147,15 @@ class _Reader:
             if limits.entries < 0:
                 raise _Refused("it has too many files")
             archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
+        except _Refused:
+            raise
+        # What a damaged or crafted archive raises depends on where it is damaged.
+        except Exception as error:
             raise _Refused(f"it is no ZIP file, or was cut off ({error})") from error
         with archive:
             for info in archive.infolist():
                 inner = (*parts, *parts_of(info))
-                if info.is_dir() or inner == parts:
+                if info.filename.endswith(("/", "\\")) or inner == parts:
                     continue
                 when = modified(info)
                 if is_noise(inner):
@@ -167,9 +168,7 @@ class _Reader:
                             yield from self._file(
                                 member, info.file_size, inner, when, limits, depth
                             )
-                    # What a damaged or crafted member raises depends on where it is damaged.
-                    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError,
-                            NotImplementedError, RuntimeError, struct.error) as error:  # fmt: skip
+                    except Exception as error:
                         yield Entry(inner, f"it cannot be unpacked ({error})")
 
     def _file(

@@ -51,6 +51,9 @@ def why_refused(info: zipfile.ZipInfo) -> str:
         return "it is a link or a device, not a file"
     if info.flag_bits & 0x1:
         return "it is encrypted: ask for one without a password"
+    # LZMA could ask for gigabytes before the first byte comes out.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "it is packed in an unusual way: ask for an ordinary ZIP"
     return ""
 
 
