@@ -14,7 +14,9 @@ from graded_class import LESSON, REPOSITORY, SETTINGS, GradedClass, fingerprints
 
 from facegan_ref.checks import find_task
 from facegan_ref.checks.engine import run_task
-from facegan_ref.grading.classroom import Classroom, grade_class
+from facegan_ref.grading import batch
+from facegan_ref.grading.classroom import Classroom
+from facegan_ref.grading.engines import LocalEngine
 from facegan_ref.grading.sample_class import STUDENTS, Sample, build_sample_class
 from facegan_ref.grading.sample_kit import make_course
 
@@ -64,7 +66,9 @@ def graded(course: Path) -> GradedClass:
     (submitted / "stray.ipynb").write_text("{}", encoding="utf-8")
     (submitted / "handed-in-nothing").mkdir()
     before = fingerprints(submitted)
-    rows = {row.student: row for row in grade_class(course, "03", progress=False)}
+    plan = batch.make_plan(course, [LESSON])
+    graded = batch.carry_out(plan, lambda: LocalEngine(2), progress=False)
+    rows = {row.student: row for row in graded}
     return GradedClass(course, samples, rows, before, fingerprints(submitted))
 
 

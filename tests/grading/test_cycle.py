@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from graded_class import LESSON, GradedClass, nbgrader
+from graded_class import LESSON, GradedClass, fingerprints, nbgrader
 from nbgrader.api import Gradebook
 
 from facegan_ref.grading.config import load_config
-from facegan_ref.grading.results import read_result
 from facegan_ref.grading.sample_class import STUDENTS
 
 
@@ -79,17 +81,36 @@ def test_nothing_importable_reaches_the_place_where_it_runs(graded: GradedClass)
     assert list(folder.rglob("*.ipynb")) and not list(folder.rglob("*.py"))
 
 
-def test_nbgrader_by_hand_gives_the_same_scores(graded: GradedClass) -> None:
-    """Autograde with nbgrader's own command what was graded before."""
-    student = "copied-cells"
+def tables(course: Path) -> dict[str, list[tuple]]:
+    """Return all rows of all tables of the gradebook."""
+    with closing(sqlite3.connect(course / ".grading" / "gradebook.db")) as gradebook:
+        names = gradebook.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {
+            name: sorted(gradebook.execute(f"SELECT * FROM {name}").fetchall(), key=str)
+            for (name,) in names.fetchall()
+        }
+
+
+def test_nbgrader_by_hand_gives_the_same_to_the_byte(graded: GradedClass) -> None:
+    """Grade anew with nbgrader's own commands: perfect, half-right and kernel-exit."""
+    students = "*r*t"
+    folder = graded.course / ".grading"
+    written = [p for step in ("autograded", "feedback") for p in folder.glob(f"{step}/{students}")]
+    assert len(written) == 6
+    before = [fingerprints(path) for path in written], tables(graded.course)
     db_url = load_config(graded.course).CourseDirectory.db_url
     with Gradebook(db_url) as gradebook:
-        for grade in gradebook.find_submission_notebook(LESSON, LESSON, student).grades:
-            grade.auto_score = -1.0
+        for student in ("perfect", "half-right", "kernel-exit"):
+            submitted = gradebook.find_submission_notebook(LESSON, LESSON, student)
+            for grade in submitted.grades:
+                grade.auto_score = -1.0
+            for comment in submitted.comments:
+                comment.auto_comment = "?"
         gradebook.db.commit()
-    nbgrader(graded.course, "autograde", LESSON, "--force", "--student", student)
-    again = read_result(db_url, student, LESSON, None)
-    assert again.tasks == graded.rows[student].tasks
+    assert tables(graded.course) != before[1]
+    for command in ("autograde", "generate_feedback"):
+        nbgrader(graded.course, command, LESSON, "--force", "--student", students)
+    assert ([fingerprints(path) for path in written], tables(graded.course)) == before
 
 
 def test_validate_accepts_the_solutions(graded: GradedClass) -> None:
