@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 VISIBLE_SEED = 0
 CHECK_SECONDS = 10.0  # of processor time for one check; the reference needs well under one
+LONGEST = 2000  # characters of a line that a student's exception may fill
 GIVEN_EVERYWHERE = {
     "math": "math",
     "torch": "torch",
@@ -243,7 +244,7 @@ def compose(requirement: str, expected: str, came: str, likely: str | None) -> s
     lines = [requirement, f"Expected: {expected}.", f"Got: {came}."]
     if likely:
         lines.append(f"Likely mistake: {likely}.")
-    return "\n".join(lines)
+    return "\n".join(line if len(line) < LONGEST else f"{line[:LONGEST]} …" for line in lines)
 
 
 def require_own(thing: object) -> None:

@@ -242,7 +242,7 @@ class Classroom:
         """Send nbgrader's log to a file of the lesson instead of the terminal."""
         log = get_logger()
         self.private.mkdir(exist_ok=True)
-        handler = logging.FileHandler(self.log_file, encoding="utf-8")
+        handler = logging.FileHandler(self.log_file, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         propagate, log.propagate = log.propagate, False
         level = log.level

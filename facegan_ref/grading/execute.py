@@ -59,10 +59,14 @@ class GuardedExecute(Execute):
     ).tag(config=True)
 
     check_seconds = Float(
-        60.0, help="Processor time after which a check is interrupted, if it has not itself."
+        30.0, help="Processor time after which a check is interrupted, if it has not itself."
     ).tag(config=True)
 
-    total_seconds = Float(240.0, help="Processor time for a whole notebook.").tag(config=True)
+    waiting_factor = Float(
+        6.0, help="Seconds by the clock for each one of processor time: for cells that wait."
+    ).tag(config=True)
+
+    total_seconds = Float(120.0, help="Processor time for a whole notebook.").tag(config=True)
 
     memory_mb = Integer(2048, help="Memory that the notebook may use, beyond torch's own.").tag(
         config=True
@@ -129,6 +133,7 @@ class _Run:
         self.done: list[NotebookNode] = []  # to be run again in a new process, without outputs
         self.endless: set[str] = set()
         self.restarts = 0
+        self.used = 0.0  # processor time of processes that have ended
         self.given_up = ""
 
     def cell(self, cell: NotebookNode) -> None:
@@ -161,6 +166,7 @@ class _Run:
     def close(self) -> None:
         if self.session is not None:
             self.session.close()
+            self.used += self.session.used
             self.session = None
 
     @staticmethod
@@ -199,12 +205,13 @@ class _Run:
             }
         if self.session is None:
             self.session = self._open()
-        return self.session.run(request, seconds)
+        return self.session.run(request, seconds, seconds * self.settings.waiting_factor)
 
     def _open(self) -> Session:
+        limits = self.settings.limits()
         arguments = {
             "isolate": self.settings.isolation == "require",
-            "limits": self.settings.limits(),
+            "limits": replace(limits, total_seconds=limits.total_seconds - self.used),
             "files": self.files,
             "allowed": self.allowed,
             "denied": self.graded,
@@ -219,18 +226,13 @@ class _Run:
     ) -> None:
         cell.outputs = [o for o in cell.outputs if o.get("ename") != "KeyboardInterrupt"]
         what = "of processor time" if reply.interrupted == "processor" else "of waiting"
-        limit = seconds if reply.interrupted == "processor" else self._waiting(seconds)
+        waited = reply.interrupted == "clock"
+        limit = seconds * self.settings.waiting_factor if waited else seconds
         loop = "is there a loop without an end?" if not mark else "is there a loop in your answer?"
         message = f"this cell did not end within {limit:g} s {what} and was stopped ({loop})"
         cell.outputs.append(error_output("CellTimeoutError", message))
         if mark:
             self.endless.add(mark.task)
-
-    @staticmethod
-    def _waiting(seconds: float) -> float:
-        from facegan_ref.grading.sandbox.session import WAITING_FACTOR
-
-        return seconds * WAITING_FACTOR
 
     def _restart(self) -> None:
         """Bring a new process to where the last one was, without the cell that ended it."""
@@ -238,6 +240,9 @@ class _Run:
         self.restarts += 1
         if self.restarts > self.settings.max_restarts:
             self.given_up = "Python had stopped in too many cells before"
+            return
+        if self.used > self.settings.total_seconds:
+            self.given_up = "the notebook had used up its time"
             return
         for cell in list(self.done):
             reply = self._send(cell, None, self.settings.cell_seconds)

@@ -25,6 +25,7 @@ MAX_NOTEBOOK_BYTES = 64 * 2**20
 MAX_FILE_BYTES = 16 * 2**20
 MAX_CELLS = 1000
 """A lesson has fewer than a hundred; each one costs time in many steps of grading."""
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _MERGE_MARKER = re.compile(r"^\s*\"?(<{7} |={7}(\\n\",?)?\s*$|>{7} )", re.MULTILINE)
 
 
@@ -74,6 +75,9 @@ def read_notebook(path: Path) -> NotebookNode:
         )
     try:
         content = json.loads(text)
+        if _HALF_CHARACTER.search(text):  # no file can hold such text
+            whole = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+            content = json.loads(whole)
     except (ValueError, RecursionError) as error:
         raise UnreadableNotebook(_why_no_json(text, error)) from error
     try:
@@ -103,12 +107,11 @@ _CELL_ID = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 
 
 def _clean(content: dict[str, Any]) -> NotebookNode:
-    nb = nbformat.from_dict(content)
-    if nb.get("nbformat", 4) < 4:
-        nb = nbformat.convert(nb, 4)
+    if content.get("nbformat", 4) < 4:
+        content = nbformat.convert(nbformat.from_dict(content), 4)
     cells: list[NotebookNode] = []
     ids: set[str] = set()
-    for cell in nb["cells"]:
+    for cell in content["cells"]:
         source = cell["source"]
         source = "".join(source) if isinstance(source, list) else str(source)
         kind = cell["cell_type"] if cell["cell_type"] in ("code", "markdown") else "raw"
@@ -122,7 +125,7 @@ def _clean(content: dict[str, Any]) -> NotebookNode:
         ids.add(new["id"])
         nbgrader = cell.get("metadata", {}).get("nbgrader")
         if isinstance(nbgrader, dict) and isinstance(nbgrader.get("grade_id"), str):
-            new.metadata["nbgrader"] = nbgrader
+            new.metadata["nbgrader"] = NotebookNode(grade_id=nbgrader["grade_id"])
         if kind == "markdown" and isinstance(cell.get("attachments"), dict):
             new["attachments"] = cell["attachments"]
         cells.append(new)

@@ -75,6 +75,16 @@ def test_what_is_read_is_clean(tmp_path: Path) -> None:
     nbformat.validate(nb)
 
 
+def test_what_no_file_can_hold_is_replaced(tmp_path: Path) -> None:
+    content = text(cell("x = '\ud800'", "task-3-1")).replace('"metadata": {}', _deep(900), 1)
+    nb = read_notebook(write(tmp_path / "x.ipynb", content))
+    assert nb.cells[0].source == "x = '?'"
+
+
+def _deep(levels: int) -> str:
+    return '"metadata": ' + '{"a": ' * levels + "1" + "}" * levels
+
+
 def test_sources_as_lists_and_old_formats_are_read(tmp_path: Path) -> None:
     old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [
         {"cells": [{"cell_type": "code", "language": "python", "input": ["a\n", "b"],

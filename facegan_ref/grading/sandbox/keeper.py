@@ -76,6 +76,7 @@ class Keeper:
         self._until: float | None = None  # by the clock
         self._interrupted_at: float | None = None
         self._base_memory = 0
+        self._used = 0.0  # seconds of processor time, at the last look
         self._start_seconds = 0.0
         self._lines = b""
 
@@ -90,36 +91,35 @@ class Keeper:
         channel.close()  # it is the student's process that must be heard, or be gone
         if linux.AVAILABLE:
             linux.prctl(linux.PR_SET_DUMPABLE, 0)
-        reason, status = "", None
-        while status is None:
+        reason, ended = "", False
+        while not ended:
             readable, _, _ = select.select([self._report], [], [], TICK_S)
             if readable and not self._read_commands():
                 reason = "closed"
                 break
-            status = self._reap()
-            if status is None:
+            ended = self._reap()
+            if not ended:
                 reason = self._look()
                 if reason:
                     break
         self._end()
         with contextlib.suppress(OSError):
-            self._tell(event="end", reason=reason, status=status)
+            self._tell(event="end", reason=reason, seconds=self._used)
 
-    def _reap(self) -> int | None:
+    def _reap(self) -> bool:
+        """Take leave of processes that have ended; return whether the student's is among them."""
         while True:
             try:
-                process, status = os.waitpid(-1, os.WNOHANG)
+                process, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return 0
-            if process == 0:
-                return None
-            if process == self._child:
-                return status
+                return True
+            if process in (0, self._child):
+                return process == self._child
 
     def _look(self) -> str:
         """Hold the limits; return why all must end now, or ""."""
         used = use_of(None if self._isolated else self._child)
-        seconds = sum(use.seconds for use in used.values())
+        seconds = self._used = sum(use.seconds for use in used.values())
         if not self._base_memory and self._child in used:
             self._base_memory = used[self._child].memory
         extra = sum(max(0, use.memory - self._base_memory) for use in used.values())
@@ -181,7 +181,7 @@ class Keeper:
             return
         for _ in range(20):  # a process may fork while its parent is being ended
             below = use_of(os.getpid())
-            for process in below or ([self._child] if self._reap() is None else []):
+            for process in below or ([] if self._reap() else [self._child]):
                 with contextlib.suppress(OSError):
                     os.kill(process, signal.SIGKILL)
             self._reap()

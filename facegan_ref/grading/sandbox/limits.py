@@ -22,7 +22,7 @@ class Limits:
         displays: outputs of one cell.
     """
 
-    total_seconds: float = 240.0
+    total_seconds: float = 120.0
     memory: int = 2048 * MB
     processes: int = 96
     file: int = 64 * MB

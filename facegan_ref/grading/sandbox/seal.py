@@ -38,6 +38,7 @@ _FORGING = {
 }  # fmt: skip
 
 
+_CHANGES_BY_ITSELF = ("torch.Storage",)  # torch.set_default_dtype does it
 # What notebooks replace for honest reasons, and no check looks at.
 _HARMLESS = (
     "builtins.print", "builtins.input", "time.sleep", "torch.load", "torch.save",
@@ -97,7 +98,11 @@ class Seal:
             return
         seen.add(id(holder))
         names = vars(holder)
-        values = {key: value for key, value in names.items() if _guarded(value)}
+        values = {
+            key: value
+            for key, value in names.items()
+            if _guarded(value) and f"{name}.{key}" not in _CHANGES_BY_ITSELF
+        }
         kind, keys = type(holder), tuple(values)
         place = _Place(name, holder, kind, frozenset(names), keys, tuple(values.values()))
         self._places.append(place)

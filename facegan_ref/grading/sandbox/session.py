@@ -184,6 +184,7 @@ class Session:
         self._reader = frames.Reader(self._channel)
         self._lines = b""
         self._number = 0
+        self.used = 0.0  # seconds of processor time, known when it has ended
         self._ended: str | None = None
         self._start()
 
@@ -200,13 +201,19 @@ class Session:
             self.close()
             raise SandboxLost(f"no notebook could be started: {reply.stopped}")
 
-    def run(self, request: dict, seconds: float) -> Reply:
-        """Run a cell or a check (see `runner.Runner`) with `seconds` of processor time."""
+    def run(self, request: dict, seconds: float, wall: float | None = None) -> Reply:
+        """Run a cell or a check (see `runner.Runner`).
+
+        Args:
+            request: what to run.
+            seconds: of processor time, after which it is interrupted.
+            wall: seconds by the clock, for code that waits; default: `WAITING_FACTOR` times those.
+        """
         reply = Reply()
         if self._ended is not None:
             reply.stopped = self._ended
             return reply
-        wall = seconds * WAITING_FACTOR
+        wall = seconds * WAITING_FACTOR if wall is None else wall
         deadline = time.monotonic() + wall + _START_S
         self._number += 1
         try:
@@ -261,6 +268,7 @@ class Session:
                 raise IsolationUnavailable(_how_to_isolate(event["why"]))
             if event["event"] == "end":
                 self._ended = self._say(event["reason"])
+                self.used = event["seconds"]
         if not data:
             raise frames.BrokenChannel("the keeper is gone")
         return events
@@ -285,13 +293,14 @@ class Session:
     def close(self) -> None:
         """End everything that runs in it, and wait until it has ended."""
         self._channel.close()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, frames.BrokenChannel):
             self._report.shutdown(socket.SHUT_WR)
-            until = time.monotonic() + _END_S
+        until = time.monotonic() + _END_S
+        with contextlib.suppress(OSError, frames.BrokenChannel, IsolationUnavailable):
             while time.monotonic() < until:
                 readable, _, _ = select.select([self._report], [], [], until - time.monotonic())
-                if not readable or not self._report.recv(65536):
-                    break
+                if readable:
+                    self._events()
         self._report.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
+import traceback
 import types
 from collections.abc import Collection
 from typing import NoReturn
@@ -52,6 +53,14 @@ class GradingShell(InteractiveShell):
     def record(self, recorder: Recorder) -> None:
         """Send all outputs to `recorder`."""
         self.recorder = self.display_pub.recorder = self.displayhook.recorder = recorder
+
+    def showtraceback(self, exc_tuple=None, *arguments, **settings) -> None:
+        """Show an exception; one of a recursion in short, for IPython takes seconds over it."""
+        kind, error, trace = self._get_exc_info(exc_tuple)
+        if issubclass(kind, RecursionError):
+            self._showtraceback(kind, error, traceback.format_exception(kind, error, trace, -3))
+        else:
+            super().showtraceback(exc_tuple, *arguments, **settings)
 
     def _showtraceback(self, etype, evalue, stb) -> None:
         try:
