@@ -33,6 +33,7 @@ from facegan_ref.grading.cells import RestoreCells
 from facegan_ref.grading.execute import GuardedExecute
 from facegan_ref.grading.notes import WriteNotes
 from facegan_ref.grading.publish import HideHiddenTests, NumberedStubs, WriteAddress
+from facegan_ref.grading.scan import MarkRefused, ScanAnswers
 from facegan_ref.grading.scores import RequireScore
 from facegan_ref.grading.submissions import UNUSED_PATTERNS
 
@@ -88,6 +89,7 @@ def course_config(root: Path) -> Config:
         CheckCellMetadata,
     ]
     c.Autograde.autograde_preprocessors = [
+        ScanAnswers,
         GuardedExecute,
         IgnorePattern,
         ClearMetadataPreprocessor,
@@ -95,6 +97,7 @@ def course_config(root: Path) -> Config:
         RequireScore,
         WriteNotes,
         SaveAutoGrades,
+        MarkRefused,
         AssignLatePenalties,
         CheckCellMetadata,
     ]

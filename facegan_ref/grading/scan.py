@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 from nbgrader.preprocessors.base import NbGraderPreprocessor
 from nbgrader.utils import is_locked
 from traitlets.log import get_logger
 
 from facegan_ref.grading.execute import check_mark, what_may_be_imported
+from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.marks import read_mark
 from facegan_ref.grading.notes import add_note, cell_label, grading_data
 from facegan_ref.grading.scanning.call_rules import CallRules
@@ -249,7 +249,7 @@ class MarkRefused(NbGraderPreprocessor):
         if not reasons:
             return nb, resources
         ids = resources["nbgrader"]
-        with Gradebook(ids["db_url"]) as gradebook:
+        with open_gradebook(ids["db_url"], save=True) as gradebook:
             submitted = gradebook.find_submission_notebook(
                 ids["notebook"], ids["assignment"], ids["student"]
             )
@@ -258,5 +258,4 @@ class MarkRefused(NbGraderPreprocessor):
                 if mark and mark.kind in ("grade", "fresh") and {mark.task, ALL_TASKS} & {*reasons}:
                     grade.auto_score = 0.0
                     grade.needs_manual_grade = True
-            gradebook.db.commit()
         return nb, resources
