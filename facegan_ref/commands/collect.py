@@ -10,7 +10,7 @@ import click
 from facegan_ref.commands.options import FILE
 
 if TYPE_CHECKING:
-    from facegan_ref.grading.collect import Collection
+    from facegan_ref.grading.collecting.collect import Collection
 
 _FILE_WIDTH = 60
 
@@ -42,7 +42,7 @@ def collect(
 
     Exit status: 0 all students' notebooks were taken, 1 somebody's were not, 2 nothing was done.
     """
-    from facegan_ref.grading.collect import collect
+    from facegan_ref.grading.collecting.collect import collect
 
     found = collect(
         course,

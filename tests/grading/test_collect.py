@@ -14,7 +14,7 @@ from graded_class import LESSON, REPOSITORY, fingerprints
 from lms_exports import folder, marker, notebook, with_raw_names, zip_file, zipped
 
 from facegan_ref.cli import cli
-from facegan_ref.grading.collect import Collection, collect
+from facegan_ref.grading.collecting.collect import Collection, collect
 from facegan_ref.grading.sample_kit import LessonKit, make_course
 
 OTHER = "04_mlp_gan"

@@ -12,9 +12,9 @@ import pytest
 from graded_class import LESSON, REPOSITORY, fingerprints
 from lms_exports import encrypted, folder, link, marker, notebook, zip_file, zipped
 
-from facegan_ref.grading import archives
-from facegan_ref.grading.archives import Limits
-from facegan_ref.grading.collect import Collection, collect
+from facegan_ref.grading.collecting import archives
+from facegan_ref.grading.collecting.archives import Limits
+from facegan_ref.grading.collecting.collect import Collection, collect
 from facegan_ref.grading.sample_kit import make_course
 
 A, B = notebook("a"), notebook("b")

@@ -13,7 +13,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from facegan_ref.cli import cli
-from facegan_ref.grading.class_list import ClassList
+from facegan_ref.grading.collecting.class_list import ClassList
 from facegan_ref.grading.execute import GuardedExecute
 from facegan_ref.grading.publish import WriteAddress
 from facegan_ref.grading.sandbox import Limits

@@ -21,8 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from facegan_ref.grading.collecting.zip_names import is_noise, modified, parts_of, why_refused
 from facegan_ref.grading.submissions import MAX_NOTEBOOK_BYTES
-from facegan_ref.grading.zip_names import is_noise, modified, parts_of, why_refused
 
 MAX_DEPTH = 3
 """A ZIP in a ZIP in a ZIP is opened; what is nested deeper is not."""

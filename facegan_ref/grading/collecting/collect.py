@@ -14,13 +14,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
-from facegan_ref.grading.archives import Entry, read_source
-from facegan_ref.grading.class_list import ClassList, identity, name_students
+from facegan_ref.grading.collecting.archives import Entry, read_source
+from facegan_ref.grading.collecting.class_list import ClassList, identity, name_students
+from facegan_ref.grading.collecting.lms_names import PLAIN, Layout, Origin, likeness
+from facegan_ref.grading.collecting.recognise import LessonFinder
+from facegan_ref.grading.collecting.submitted import (
+    OLDER,
+    REPLACED,
+    UNCHANGED,
+    NewHandIn,
+    SubmittedFolder,
+)
 from facegan_ref.grading.config import PRIVATE, load_config
-from facegan_ref.grading.lms_names import PLAIN, Layout, Origin, likeness
-from facegan_ref.grading.recognise import LessonFinder
 from facegan_ref.grading.release import find_lesson
-from facegan_ref.grading.submitted import OLDER, REPLACED, UNCHANGED, NewHandIn, SubmittedFolder
 
 _SAYS = {
     REPLACED: "replaced; the old one is in .grading/superseded",

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from facegan_ref.grading.lms_names import Origin, safe_id
+from facegan_ref.grading.collecting.lms_names import Origin, safe_id
 
 _BLIND = "participant"
 
