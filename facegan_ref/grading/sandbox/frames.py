@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import struct
 
@@ -22,6 +23,39 @@ def send(channel: socket.socket, message: dict) -> None:
     """Send `message`."""
     data = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
     channel.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def is_answer(message: dict) -> bool:
+    """Whether a message is what `runner.Runner` answers; the student's code shares its process."""
+    points, count = message.get("points"), message.get("count")
+    found, outputs = message.get("found"), message.get("outputs")
+    return (
+        (points is None or (type(points) is float and math.isfinite(points)))
+        and type(message.get("direct")) is bool
+        and (count is None or type(count) is int)
+        and _are_texts(found)
+        and isinstance(outputs, list)
+        and all(map(_is_output, outputs))
+    )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_output(output: object) -> bool:
+    if not isinstance(output, dict):
+        return False
+    kind = output.get("output_type")
+    if kind == "stream":
+        return output.get("name") in ("stdout", "stderr") and isinstance(output.get("text"), str)
+    if kind == "error":
+        texts = isinstance(output.get("ename"), str) and isinstance(output.get("evalue"), str)
+        return texts and _are_texts(output.get("traceback"))
+    if kind in ("display_data", "execute_result"):
+        bundles = isinstance(output.get("data"), dict) and isinstance(output.get("metadata"), dict)
+        return bundles and (kind == "display_data" or type(output.get("execution_count")) is int)
+    return False
 
 
 class Reader:

@@ -19,7 +19,7 @@ from facegan_ref.grading.sandbox import frames, linux, seccomp
 from facegan_ref.grading.sandbox.limits import Limits
 from facegan_ref.grading.sandbox.recorder import DescriptorFile, RecordedStream, Recorder
 from facegan_ref.grading.sandbox.seal import Seal, is_harmless
-from facegan_ref.grading.sandbox.shell import GradingShell, ImportGuard
+from facegan_ref.grading.sandbox.shell import GradingShell, StudentBuiltins
 
 
 def confine(limits: Limits, isolated: bool, owner: tuple[int, int], tasks: int) -> None:
@@ -74,8 +74,8 @@ class Runner:
         self._key = start["key"]
         self._recorder = Recorder(Limits(**start["limits"]))
         shell.record(self._recorder)
-        self._guard = ImportGuard(start["allowed"], start["denied"])
-        shell.user_module.__dict__["__builtins__"] = self._guard.builtins
+        self._builtins = StudentBuiltins(start["allowed"], start["denied"])
+        shell.user_module.__dict__["__builtins__"] = self._builtins.module
         self._sealed = True
         self._running = False
         self._forged = ""
@@ -140,11 +140,7 @@ class Runner:
             self._sealed = False
         else:
             self._shell.forget_hooks()
-        self._guard.off = not own
-        try:
-            self._shell.run_cell(source, store_history=True)
-        finally:
-            self._guard.off = True
+        self._shell.run_cell(source, store_history=True)
 
     def _check(self, request: dict, names: list[str]) -> tuple[float | None, list[str]]:
         """Call the checks themselves on what `names` stand for; no code of the cell is run."""
@@ -163,7 +159,6 @@ class Runner:
                 return None, found
         objects = [defined[name] for name in names]
         torch.set_default_dtype(torch.float32)
-        self._guard.off = False  # for imports inside of the student's functions
         try:
             with torch.inference_mode(False):
                 if request["fresh"]:
@@ -171,7 +166,6 @@ class Runner:
                 else:
                     result = run_task(task, objects)
         finally:
-            self._guard.off = True
             sys.stdout, sys.stderr = self._streams
         replaced = self._seal.broken()
         self._sealed = True
@@ -187,11 +181,11 @@ class Runner:
     def _refuse(self, replaced: list[str], when: str) -> bool:
         """Say why no check of this notebook counts any more, if that is so."""
         serious = [name for name in replaced if not is_harmless(name)]
-        forged = self._seal.forged_numbers()
+        forged = self._seal.pretenders(self._builtins.classes)
         if not self._forged and serious:
             self._forged = f"code of this notebook replaced {', '.join(serious[:3])} {when}"
         elif not self._forged and forged:
-            self._forged = f"{', '.join(forged[:3])} decides itself how it compares"
+            self._forged = f"{', '.join(forged[:3])} pretends to be what it is not"
         if self._forged:
             self._recorder.error("Forged", self._forged, [f"Forged: {self._forged}"])
         return bool(self._forged)

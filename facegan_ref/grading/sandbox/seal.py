@@ -11,7 +11,7 @@ import builtins
 import operator
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -31,13 +31,12 @@ _WATCHED = (
 )  # fmt: skip
 _WITH_ALL_BELOW = ("torch.nn", "torch.autograd", "torch.optim", "torch.utils.data", "facegan_ref")
 _NUMBERS = (float, int, complex, torch.Tensor, np.ndarray)
-_FORGING = {
-    "__torch_function__", "__torch_dispatch__", "__array_ufunc__", "__array_function__", "__eq__",
-    "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__sub__", "__rsub__", "__abs__", "__bool__",
-    "__float__",
+_PRETENDING = {"__torch_function__", "__torch_dispatch__", "__array_ufunc__", "__array_function__",
+               "__class__"}  # fmt: skip
+_COMPARING = _PRETENDING | {
+    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__sub__", "__rsub__", "__abs__",
+    "__bool__", "__float__",
 }  # fmt: skip
-
-
 _CHANGES_BY_ITSELF = ("torch.Storage",)  # torch.set_default_dtype does it
 # What notebooks replace for honest reasons, and no check looks at.
 _HARMLESS = (
@@ -86,6 +85,7 @@ class Seal:
         self._places: list[_Place] = []
         self._bodies: list[tuple[str, tuple]] = []
         self._known_subclasses = {kind: set(_subclasses(kind)) for kind in _NUMBERS}
+        self._known_classes = set(type.__subclasses__(object))
         self._kernels = set(torch.library._impls)
         seen: set[int] = set()
         for name, module in sorted(sys.modules.items()):
@@ -142,13 +142,20 @@ class Seal:
         found += [f"torch's {name}" for name in set(torch.library._impls) - self._kernels]
         return found + _leave_modes()
 
-    def forged_numbers(self) -> list[str]:
-        """Return new classes that pass for numbers or tensors and compare as they like."""
-        found = []
+    def pretenders(self, classes: Iterable[type]) -> list[str]:
+        """Return classes that pass for numbers or tensors and answer checks as they like.
+
+        Args:
+            classes: those that the notebook has defined.
+        """
+        found = set()
         for kind, known in self._known_subclasses.items():
             for new in set(_subclasses(kind)) - known:
-                if new.__module__ == "__main__" and _FORGING & set(vars(new)):
-                    found.append(f"{new.__qualname__}({kind.__name__})")
+                if new.__module__ == "__main__" and _COMPARING & set(vars(new)):
+                    found.add(new.__qualname__)
+        for new in {*classes, *type.__subclasses__(object)} - self._known_classes:
+            if _PRETENDING & set(vars(new)):
+                found.add(new.__qualname__)
         return sorted(found)
 
 

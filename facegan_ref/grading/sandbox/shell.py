@@ -99,10 +99,10 @@ def make_shell() -> GradingShell:
     return shell
 
 
-class ImportGuard:
-    """`import` for the student's cells: not the reference's answers.
+class StudentBuiltins:
+    """The builtins of the notebook's own code: `import` without the reference's answers.
 
-    The student's code gets builtins of its own, so that the guard concerns no other code.
+    No other code uses them. Classes that the notebook defines are remembered.
 
     Args:
         allowed: what may be imported from the package: modules ("facegan_ref.figures", and all
@@ -114,14 +114,22 @@ class ImportGuard:
 
     def __init__(self, allowed: Collection[str], denied: Collection[str]) -> None:
         self.allowed, self.denied = frozenset(allowed), frozenset(denied)
-        self.off = False
-        self._import = builtins.__import__
-        self.builtins = types.ModuleType("builtins", builtins.__doc__)
-        self.builtins.__dict__.update(builtins.__dict__)
-        self.builtins.__import__ = self
+        self.classes: list[type] = []
+        self._import, self._build_class = builtins.__import__, builtins.__build_class__
+        self.module = types.ModuleType("builtins", builtins.__doc__)
+        self.module.__dict__.update(builtins.__dict__)
+        self.module.__import__ = self.import_module
+        self.module.__build_class__ = self.build_class
 
-    def __call__(self, name, globals=None, locals=None, fromlist=(), level=0):
-        guarded = not self.off and level == 0 and name.split(".")[0] == self.package
+    def build_class(self, *arguments, **settings):
+        """`class`, remembered."""
+        made = self._build_class(*arguments, **settings)
+        self.classes.append(made)
+        return made
+
+    def import_module(self, name, globals=None, locals=None, fromlist=(), level=0):
+        """`import`, guarded; the lesson's own cells import only what is allowed anyway."""
+        guarded = level == 0 and name.split(".")[0] == self.package
         if guarded:
             for wanted in fromlist or ("",):
                 if not self._may(name, wanted):
