@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from graded_class import LESSON, GradedClass, fingerprints, nbgrader
 from nbgrader.api import Gradebook
+from nbgrader.apps.api import NbGraderAPI
 
 from facegan_ref.grading.config import load_config
 from facegan_ref.grading.sample_class import STUDENTS
@@ -121,3 +122,14 @@ def test_validate_accepts_the_solutions(graded: GradedClass) -> None:
 def test_rows_are_json(graded: GradedClass) -> None:
     row = json.loads(json.dumps(graded.rows["perfect"].to_dict()))
     assert (row["points"], row["reason"]) == (15.0, "all checks passed")
+
+
+def test_formgraders_buttons_give_the_same_points(graded: GradedClass) -> None:
+    """Last in this file: it grades some of the class anew."""
+    api = NbGraderAPI(config=load_config(graded.course))
+    assert not api.autograde(LESSON, "broken-json")["success"]
+    for student in ("half-right", "kernel-exit"):
+        done = api.autograde(LESSON, student)
+        assert done["success"], done["log"][-2000:]
+        row = next(row for row in api.get_submissions(LESSON) if row["student"] == student)
+        assert row["autograded"] and row["score"] == graded.samples[student].total
