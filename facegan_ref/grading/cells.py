@@ -116,6 +116,7 @@ def restore_cells(nb: NotebookNode, masters: list[MasterCell]) -> list[str]:
     ordinary cells.
     """
     known = {master.grade_id: master for master in masters}
+    _mark_by_text(nb, masters)
     cells: list[NotebookNode] = []
     present: dict[str, NotebookNode] = {}
     notes = []
@@ -134,6 +135,21 @@ def restore_cells(nb: NotebookNode, masters: list[MasterCell]) -> list[str]:
     notes = notes[::-1] + _insert_missing(nb, masters, present)
     _make_ids_differ(nb, present)
     return notes
+
+
+def _mark_by_text(nb: NotebookNode, masters: list[MasterCell]) -> None:
+    """Give locked cells that lost their marks, but not their text, the marks again."""
+    marks = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
+    texts = [(master.cell_type, master.visible_source.strip()) for master in masters]
+    lost = {
+        text: master.grade_id
+        for text, master in zip(texts, masters, strict=True)
+        if master.locked and master.grade_id not in marks and text[1] and texts.count(text) == 1
+    }
+    for cell, mark in zip(nb.cells, marks, strict=True):
+        if not mark and (cell.cell_type, cell.source.strip()) in lost:
+            grade_id = lost.pop((cell.cell_type, cell.source.strip()))
+            cell.metadata["nbgrader"] = NotebookNode(grade_id=grade_id)
 
 
 def _make_ids_differ(nb: NotebookNode, present: dict[str, NotebookNode]) -> None:

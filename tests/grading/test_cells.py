@@ -78,16 +78,26 @@ def test_deleted_cells_come_back_where_they_belong() -> None:
     assert "Missing, and put back: question 3.a." in notes
 
 
+def test_locked_cells_that_lost_their_marks_are_known_by_their_text() -> None:
+    nb = handed_in()
+    for cell in nb.cells:
+        cell.metadata = NotebookNode()
+    assert restore_cells(nb, MASTERS) == ["Missing, and put back: question 3.a."]
+    locked = [i for i in ALL if i not in ("task-3-1", "task-3-2", "question-3-a")]
+    assert [i for i in ids(nb) if i and i != "question-3-a"] == locked
+    assert [c.source for c in nb.cells if not c.metadata] == ["answer", "answer", "Why?"]
+
+
 def test_checks_come_after_answers_that_lost_their_metadata() -> None:
     nb = handed_in()
     for cell in nb.cells:
         cell.metadata = NotebookNode()
+        cell.source = cell.source.replace("# Run", "# Rerun").replace("grade(", "check(")
     restore_cells(nb, MASTERS)
     order = [cell.source for cell in nb.cells]
-    assert max(i for i, s in enumerate(order) if s == "answer") < order.index(HIDDEN)
+    first, second = (i for i, s in enumerate(order) if s == "answer")
+    assert first < order.index(HIDDEN) < second < order.index("grade(2)")
     assert ids(nb)[0] == "setup"
-    assert [i for i in ids(nb) if i] == [i for i in ALL if i not in ("figure-1", "task-3-1", "text",
-                                                                     "task-3-2")]  # fmt: skip
 
 
 def test_edited_checks_are_restored_and_named() -> None:
