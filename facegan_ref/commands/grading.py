@@ -47,13 +47,14 @@ def grade(
     Only what changed since the last time is graded. Exit status: 0 when everybody was graded, 1
     when grading itself failed for somebody, 2 when nothing could be graded.
     """
+    from facegan_ref.grading.sandbox import warm_process
+    from facegan_ref.grading.startup import quick_imports
+
     if not scheduler:
-        from facegan_ref.grading.sandbox import warm_process
-
         warm_process()  # loads torch while this process loads nbgrader
-
-    from facegan_ref.grading import batch
-    from facegan_ref.grading.engines import CannotGrade, DaskEngine, LocalEngine
+    with quick_imports():
+        from facegan_ref.grading import batch
+        from facegan_ref.grading.engines import CannotGrade, DaskEngine, LocalEngine
 
     isolation = "none" if no_sandbox else None
     lessons = batch.chosen_lessons(course, lesson)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import copy
 import logging
 import re
-import shutil
 import tempfile
 import time
 import warnings
@@ -22,10 +21,8 @@ from functools import cached_property
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SAWarning
 from tqdm import tqdm
 from traitlets.config import Config
@@ -33,11 +30,11 @@ from traitlets.log import get_logger
 
 from facegan_ref.grading.config import PRIVATE, SOURCE, load_config
 from facegan_ref.grading.converters import ClassAutograde, ClassFeedback, Phases
-from facegan_ref.grading.gradebook import open_gradebook
-from facegan_ref.grading.notes import grading_data
+from facegan_ref.grading.gradebook import keep_lessons, open_gradebook
 from facegan_ref.grading.release import build, find_lesson
 from facegan_ref.grading.results import GradeResult, read_result
 from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost
+from facegan_ref.grading.staging import stage
 from facegan_ref.grading.submissions import (
     Submission,
     code,
@@ -75,6 +72,7 @@ class Classroom:
             self.config.GuardedExecute.isolation = isolation
         self.submitted = self.root / self.config.CourseDirectory.submitted_directory
         self.db_url = self.config.CourseDirectory.db_url
+        self._source = self.root / SOURCE / self.lesson / f"{self.lesson}.ipynb"
         self.log_file = self.private / f"{self.lesson}.log"
 
     def enter_lesson(self) -> None:
@@ -127,6 +125,14 @@ class Classroom:
     def page(self, student: str) -> Path:
         """Return where the student's feedback page lies, if there is one."""
         return self.private / "feedback" / student / self.lesson / f"{self.lesson}.html"
+
+    def warm_up(self) -> None:
+        """Make what all students share: before this process is forked into several."""
+        with self.logged():
+            self._autograde.make()
+            released = self.private / "release" / self.lesson / f"{self.lesson}.ipynb"
+            if released.is_file():
+                self._feedback.warm_up(nbformat.read(released, as_version=4))
 
     def grade(self, student: str) -> GradeResult:
         """Grade one student; whatever happens, there is a row, and the gradebook agrees.
@@ -194,7 +200,8 @@ class Classroom:
     def _convert(self, student: str, found: Submission, phases: Phases) -> GradeResult:
         with tempfile.TemporaryDirectory(prefix="facegan-staged-") as staged:
             with phases("stage"):
-                self._stage(Path(staged) / student / self.lesson, found, self.hand_in(student))
+                target = Path(staged) / student / self.lesson
+                stage(found, self.hand_in(student), target / f"{self.lesson}.ipynb")
             self._autograde.coursedir.submitted_directory = staged
             self._autograde.convert(student, phases)
         with phases("feedback"):
@@ -202,29 +209,13 @@ class Classroom:
         with phases("result"):
             return self.result(student)
 
-    def _stage(self, target: Path, found: Submission, folder: Path) -> None:
-        """Write what nbgrader shall grade: the clean notebook with its notes, harmless files."""
-        target.mkdir(parents=True)
-        nb: NotebookNode = found.notebook or nbformat.v4.new_notebook()
-        data = grading_data(nb)
-        data.notes = [*([found.problem] if found.problem else []), *found.notes]
-        data.problem = found.problem
-        nbformat.write(nb, target / f"{self.lesson}.ipynb")
-        for path in found.extra_files:
-            if path.name == "timestamp.txt" and not _is_timestamp(path):
-                continue
-            place = target / path.relative_to(folder)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
-
     @cached_property
     def _known_ids(self) -> set[str]:
-        return grade_ids(read_notebook(self.root / SOURCE / self.lesson / f"{self.lesson}.ipynb"))
+        return grade_ids(read_notebook(self._source))
 
     @cached_property
     def _autograde(self) -> ClassAutograde:
-        with open_gradebook(self.db_url) as gradebook:
-            gradebook.keep_lessons()
+        keep_lessons(self.db_url)
         return self._make(ClassAutograde)
 
     @cached_property
@@ -258,14 +249,6 @@ class Classroom:
             handler.close()
             log.propagate = propagate
             log.setLevel(level)
-
-
-def _is_timestamp(path: Path) -> bool:
-    try:
-        parse_utc(path.read_text(encoding="utf-8").strip())
-    except (ValueError, OverflowError, TypeError):
-        return False
-    return True
 
 
 def grade_class(

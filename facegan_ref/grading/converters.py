@@ -14,18 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-from nbconvert.exporters import Exporter, HTMLExporter
+from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbconvert.writers import FilesWriter
 from nbgrader.converters import Autograde, BaseConverter, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import Execute, GetGrades
 from nbgrader.utils import find_all_files, setenv
-from traitlets.config import Config
 
 from facegan_ref.grading.gradebook import open_gradebook
-from facegan_ref.grading.pages import PageExporter
+from facegan_ref.grading.pages import InPlace, PageExporter
 from facegan_ref.grading.quick import QUICK
 
 
@@ -40,6 +38,13 @@ class Phases(dict):
             yield
         finally:
             self[name] = self.get(name, 0.0) + time.perf_counter() - start
+
+
+class NotebookText(InPlace, NotebookExporter):
+    """nbconvert's `NotebookExporter`, for notebooks that are not needed afterwards."""
+
+
+_FOR_CLASSES = {NotebookExporter: NotebookText, HTMLExporter: PageExporter}
 
 
 class ClassConverter(BaseConverter):
@@ -64,27 +69,27 @@ class ClassConverter(BaseConverter):
                 raise
             raise self._error from None
 
+    def make(self) -> None:
+        """Make the exporter."""
+        if self._made:
+            return
+        kind = _FOR_CLASSES.get(self.exporter_class, self.exporter_class)
+        self.exporter = kind(parent=self, config=self.config)
+        for step in self.preprocessors:
+            self.exporter.register_preprocessor(QUICK.get(step, step))
+        self._made = True
+
     def start(self) -> None:
         self.init_notebooks()
+        self.make()
         # A writer makes its folder only when it is told of another one than before.
         self.writer = FilesWriter(parent=self, config=self.config)
-        if not self._made:
-            self.exporter = self.exporter_class(parent=self, config=self.config)
-            # The result is validated, not what each preprocessor gives to the next one.
-            self.exporter.optimistic_validation = True
-            self.register(self.preprocessors)
-            self._made = True
         before = os.getcwd()
         os.chdir(self.coursedir.root)
         try:
             self.convert_notebooks()
         finally:
             os.chdir(before)
-
-    def register(self, preprocessors: list) -> None:
-        """Let the exporter use these preprocessors as well, or their quick equals."""
-        for step in preprocessors:
-            self.exporter.register_preprocessor(QUICK.get(step, step))
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         try:
@@ -125,20 +130,19 @@ class ClassAutograde(ClassConverter, Autograde):
 
     def convert_notebook(self, notebook_filename: str) -> None:
         """Sanitize and autograde in memory; write only the result."""
-        with self._phases("sanitize"):
-            resources = self.init_single_notebook_resources(notebook_filename)
-            nb = nbformat.read(notebook_filename, as_version=4)
-            self.exporter._preprocessors = []
-            self.register(self.sanitize_preprocessors)
-            nb, _ = Exporter.from_notebook_node(self.exporter, nb, resources)
         resources = self.init_single_notebook_resources(notebook_filename)
         ids = resources["nbgrader"]
         folder = self._format_dest(ids["assignment"], ids["student"])
+        with self._phases("sanitize"):
+            nb = nbformat.read(notebook_filename, as_version=4)
+            self._use(self.sanitize_preprocessors)
+            for step in self.exporter._preprocessors:
+                nb, resources = step(nb, resources)
+        resources = self.init_single_notebook_resources(notebook_filename)
         resources["metadata"] = ResourcesDict(name=ids["notebook"], path=folder)
         executing = Phases()
         with self._phases("save"), setenv(NBGRADER_EXECUTION="autograde"):
-            self.exporter._preprocessors = []
-            self.register(self.autograde_preprocessors)
+            self._use(self.autograde_preprocessors)
             self.exporter._preprocessors = [
                 _timed(step, executing) if isinstance(step, Execute) else step
                 for step in self.exporter._preprocessors
@@ -147,6 +151,12 @@ class ClassAutograde(ClassConverter, Autograde):
             self.write_single_notebook(output, resources)
         self._phases["execute"] = executing.get("execute", 0.0)
         self._phases["save"] -= self._phases["execute"]
+
+    def _use(self, preprocessors: list) -> None:
+        """Let the exporter use these preprocessors, or their quick equals."""
+        self.exporter._preprocessors = []
+        for step in preprocessors:
+            self.exporter.register_preprocessor(QUICK.get(step, step))
 
 
 def _timed(step: Execute, phases: Phases) -> Callable:
@@ -160,7 +170,16 @@ def _timed(step: Execute, phases: Phases) -> Callable:
 class ClassFeedback(ClassConverter, GenerateFeedback):
     """`nbgrader generate_feedback` for many students in one process."""
 
-    def __init__(self, coursedir: CourseDirectory, config: Config) -> None:
-        super().__init__(coursedir=coursedir, config=config)
-        if self.exporter_class is HTMLExporter:
-            self.exporter_class = PageExporter
+    def warm_up(self, nb: nbformat.NotebookNode) -> None:
+        """Make a page of `nb` which nobody sees: the templates and its cells are known then."""
+        self.make()
+        kept = self.exporter._preprocessors
+        self.exporter._preprocessors = [step for step in kept if not isinstance(step, GetGrades)]
+        scores = {"notebook": "", "score": 0.0, "max_score": 0.0, "late_penalty": 0}
+        for cell in nb.cells:
+            if "nbgrader" in cell.metadata:
+                cell.metadata.nbgrader.update(score=0.0, points=0.0)
+        try:
+            self.exporter.from_notebook_node(nb, {"nbgrader": scores})
+        finally:
+            self.exporter._preprocessors = kept

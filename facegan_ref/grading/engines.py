@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
 
-from facegan_ref.grading.jobs import Job
+from facegan_ref.grading.gradebook import close_gradebooks
+from facegan_ref.grading.jobs import Job, OtherVersion, room_of
 from facegan_ref.grading.results import GradeResult
 from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost, Session, warm_process
 from facegan_ref.grading.worker import Outcome, Worker
@@ -92,9 +93,6 @@ class LocalEngine(Engine):
         processes: how many.
         isolate: whether hand-ins have to be isolated: it is tried before the first job.
         job_seconds: the most that a job may take.
-
-    Raises:
-        CannotGrade: when they cannot be.
     """
 
     def __init__(
@@ -103,12 +101,20 @@ class LocalEngine(Engine):
         self.processes, self.job_seconds = processes, job_seconds
         self._idle: list[Worker] = []
         self._busy: dict[Worker, tuple[Job, float]] = {}
+        self._isolate = isolate
+        warm_process()
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[GradeResult]:
+        """See `Engine.run`; what all workers share is made before they are forked."""
         try:
-            Session(isolate=isolate).close()
-        except IsolationUnavailable as error:
+            room_of(jobs[0]).warm_up()
+            close_gradebooks()
+            Session(isolate=self._isolate).close()
+        except (IsolationUnavailable, OtherVersion) as error:
             raise CannotGrade(str(error)) from error
         except SandboxLost as error:
             raise CannotGrade(f"Python cannot be started for the hand-ins: {error}") from error
+        yield from super().run(jobs)
 
     def has_room(self, running: int) -> bool:
         return running < self.processes

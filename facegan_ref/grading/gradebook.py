@@ -68,20 +68,15 @@ class OpenGradebook(Gradebook):
         self.course_id = "default_course"
         self.authenticator = None
         self._lessons: dict[tuple[str, str], Notebook] = {}
-        self._keeps_lessons = False
+        self._db_url = db_url
         self._student: tuple[str, str, str] | None = None
 
     def rest(self) -> None:
         """Give back the connection and forget what was read."""
         self._student = None
-        if not self._keeps_lessons:
+        if self._db_url not in _kept:
             self._lessons.clear()
         self.db.remove()
-
-    def keep_lessons(self) -> None:
-        """Read the lessons' cells once from now on: they are not released anew meanwhile."""
-        self._keeps_lessons = True
-        self._lessons.clear()
 
     # What nbgrader's preprocessors ask, with the same meaning.
 
@@ -132,11 +127,6 @@ class OpenGradebook(Gradebook):
         comments = self.find_submission_notebook(notebook, assignment, student).comments
         return _named(comments, solution_cell, f"comment {solution_cell} for {student}")
 
-    def find_submission(self, assignment: str, student: str) -> SubmittedAssignment:
-        if self._student and self._student[1:] == (assignment, student):
-            return self._submitted.assignment
-        return super().find_submission(assignment, student)
-
     def _read_student(self, notebook: str, assignment: str, student: str) -> None:
         wanted = (
             select(SubmittedNotebook)
@@ -170,6 +160,7 @@ def _named(things: list, name: str, what: str):
 
 
 _open: dict[tuple, OpenGradebook] = {}
+_kept: set[str] = set()
 
 
 def _key(db_url: str) -> tuple:
@@ -189,6 +180,13 @@ def close_gradebooks() -> None:
     """Close all connections: before a fork, which must not get any of them."""
     while _open:
         _open.popitem()[1].close()
+
+
+def keep_lessons(db_url: str) -> None:
+    """Read the lessons' cells only once from now on: they are not released anew meanwhile."""
+    _kept.add(db_url)
+    for gradebook in _open.values():
+        gradebook._lessons.clear()
 
 
 @contextmanager

@@ -55,7 +55,12 @@ class Job:
 _rooms: dict[tuple, Classroom] = {}
 
 
-def _room(job: Job) -> Classroom:
+def room_of(job: Job) -> Classroom:
+    """Return the classroom of this process in which `job` can be done.
+
+    Raises:
+        OtherVersion: when this process would grade by other rules than the job was given for.
+    """
     key = (job.root, job.lesson, job.digest, job.isolation)
     room = _rooms.get(key) or Classroom(Path(job.root), job.lesson, isolation=job.isolation)
     if lesson_digest(room.root, room.lesson, room.config) != job.digest:
@@ -75,7 +80,7 @@ def run_job(job: Job) -> GradeResult:
         IsolationUnavailable: when hand-ins cannot be isolated.
         SandboxLost: when the process is gone that notebooks run in.
     """
-    room = _room(job)
+    room = room_of(job)
     state = StateFolder(room.root, room.lesson)
     if job.action == "refresh":
         row = room.refresh(job.student)
@@ -85,5 +90,8 @@ def run_job(job: Job) -> GradeResult:
             return room.give_up(job.student, job.why)
         row = room.grade(job.student)
     if row.status != "failed":
-        state.write(job.student, {"fingerprint": job.fingerprint, "entries": row.entries})
+        state.write(
+            job.student,
+            {"fingerprint": job.fingerprint, "entries": row.entries, "phases": row.phases},
+        )
     return row

@@ -18,9 +18,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import nbformat
-from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters import Exporter, HTMLExporter
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
@@ -29,13 +30,29 @@ try:
 except ImportError:  # Jinja before 3.0
     from jinja2 import contextfilter as pass_context
 
-_CELL = re.compile(r'(?=<div (?:id="[^"]*" )?class="cell border-box-sizing )')
+_CELL = re.compile(r'<div (?:id="[^"]*" )?class="cell border-box-sizing ')
 _TAG = f"facegan-{secrets.token_hex(8)}"
 _MARK = f"<{_TAG}></{_TAG}>"
 """An element that no hand-in can contain: nobody knows its name."""
 _SEAM = f"""{_MARK}"'>-->]]>{_MARK}"""
 """Stands where another piece will be. The text in it ends whatever was left half-written before
 (a tag, an attribute, a comment), which then swallows the first mark."""
+
+
+def _at_cells(html: str) -> list[str]:
+    """Cut a page at the beginnings of its cells."""
+    cuts = [0, *(found.start() for found in _CELL.finditer(html)), len(html)]
+    return [html[start:end] for start, end in pairwise(cuts)]
+
+
+class InPlace(Exporter):
+    """An exporter that makes no copies for its preprocessors: nobody needs the notebook before."""
+
+    def _preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        for step in self._preprocessors:
+            nb, resources = step(nb, resources)
+        nbformat.validate(nb, relax_add_props=True)
+        return nb, resources
 
 
 class Memory:
@@ -76,7 +93,7 @@ class _Renderer(TemplateExporter):
         raise NotImplementedError
 
 
-class PageExporter(HTMLExporter, _Renderer):
+class PageExporter(InPlace, HTMLExporter, _Renderer):
     """nbconvert's `HTMLExporter`, for many notebooks with cells in common."""
 
     def __init__(self, **options: object) -> None:
@@ -94,7 +111,7 @@ class PageExporter(HTMLExporter, _Renderer):
 
     def put_together(self, html: str, resources: dict) -> str | None:
         """Tidy up the frame and the cells of a page one by one."""
-        head, *cells = _CELL.split(html)
+        head, *cells = _at_cells(html)
         foot = self._foot(resources)
         if not cells or not foot or not cells[-1].endswith(foot) or "jp-Notebook" in html:
             return None
@@ -135,7 +152,7 @@ class PageExporter(HTMLExporter, _Renderer):
             sample = self.template.render(
                 nb=nbformat.v4.new_notebook(cells=cells), resources=resources
             )
-            *_, first, last = ["", *_CELL.split(sample)]
+            *_, first, last = ["", *_at_cells(sample)]
             # The first ends with the space between two cells, the last with the foot.
             self._after = last.removeprefix(first.rstrip())
         return self._after

@@ -100,13 +100,13 @@ class QuickAssignLatePenalties(AssignLatePenalties):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         ids = resources["nbgrader"]
-        names = ids["notebook"], ids["assignment"], ids["student"]
         with open_gradebook(ids["db_url"], save=True) as gradebook:
-            submitted = gradebook.find_submission_notebook(*names)
-            if submitted.assignment.total_seconds_late <= 0:
-                submitted.late_submission_penalty = None
-                return nb, resources
-        return super().preprocess(nb, resources)
+            submission = gradebook.find_submission(ids["assignment"], ids["student"])
+            late = submission.total_seconds_late > 0
+            if not late:
+                for notebook in submission.notebooks:
+                    notebook.late_submission_penalty = None
+        return super().preprocess(nb, resources) if late else (nb, resources)
 
 
 class QuickGetGrades(GetGrades):

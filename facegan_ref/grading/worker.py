@@ -14,7 +14,9 @@ import traceback
 from multiprocessing.connection import Connection
 
 from facegan_ref.grading.jobs import Job, OtherVersion, run_job
-from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost, warm_process
+from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost
+
+_PROGRAM = "facegan_ref.grading.startup"
 
 Outcome = tuple[str, object]
 """What came of a job: ("row", GradeResult), or what went wrong and a sentence about it: "refused"
@@ -78,7 +80,7 @@ class Worker:
     def _start(self, theirs: socket.socket) -> int:
         path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
         self._program = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(theirs.fileno()), self.scratch],
+            [sys.executable, "-m", _PROGRAM, str(theirs.fileno()), self.scratch],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -115,8 +117,3 @@ class Worker:
                 os.kill(self.process, signal.SIGKILL)
             self._wait()
         shutil.rmtree(self.scratch, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    warm_process()
-    serve(Connection(int(sys.argv[1])), sys.argv[2])
