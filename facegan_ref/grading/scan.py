@@ -13,6 +13,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nbformat import NotebookNode
 from nbgrader.preprocessors.base import NbGraderPreprocessor
@@ -27,7 +28,7 @@ from facegan_ref.grading.scanning.call_rules import CallRules
 from facegan_ref.grading.scanning.findings import KINDS, PACKAGE, Allowance, Found
 from facegan_ref.grading.scanning.flow import Flow
 from facegan_ref.grading.scanning.scopes import Place
-from facegan_ref.grading.scanning.text import Unreadable, instructors_tree, parse_cell
+from facegan_ref.grading.scanning.text import MAX_CHARS, Unreadable, instructors_tree, parse_cell
 
 ALL_TASKS = "*"
 MAX_SHOWN = 20
@@ -115,7 +116,8 @@ def scan_notebook(
         mark = read_mark(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
         task = mark.task if mark and mark.kind == "task" else None
         labels[index] = cell_label(cell, index), task
-        cells.append((Place(index, task is not None, is_locked(cell)), cell.source))
+        place = Place(index, task is not None, is_locked(cell), is_demo(cell))
+        cells.append((place, cell.source))
     checks = _Checks(nb)
     findings = []
     for found in _find(cells, Allowance(allowed, graded)):
@@ -153,6 +155,11 @@ class _Checks:
         return (ALL_TASKS,) if later and len(later) == len(self._last) else later
 
 
+def is_demo(cell: NotebookNode) -> bool:
+    """Whether a cell of the instructor's only shows something; it is not run while grading."""
+    return is_locked(cell) and "demo" in cell.metadata.get("tags", [])
+
+
 def importable(nb: NotebookNode) -> tuple[set[str], set[str]]:
     """Return what a student's cells may import of the package, and the names that are graded.
 
@@ -163,7 +170,7 @@ def importable(nb: NotebookNode) -> tuple[set[str], set[str]]:
     key = "\0".join(cell.source for cell in locked)
     if key not in _IMPORTABLE:
         allowed, graded = what_may_be_imported(nb)
-        run = [cell for cell in locked if "demo" not in cell.metadata.get("tags", [])]
+        run = [cell for cell in locked if not is_demo(cell)]
         needed, _ = what_may_be_imported(NotebookNode(cells=run))
         whole = {entry for entry in allowed if entry.startswith(f"{PACKAGE}:")}
         if len(_IMPORTABLE) > 50:
@@ -176,12 +183,15 @@ def _find(cells: Iterable[tuple[Place, str]], allowance: Allowance) -> list[Foun
     rules = CallRules(allowance)
     flow = Flow(rules)
     read: list[tuple[Place, ast.Module]] = []
+    chars = 0
     with _deep_recursion():
         for place, source in cells:
             flow.place = place
             try:
                 if place.locked:
                     tree = instructors_tree(source)
+                elif (chars := chars + len(source)) > MAX_CHARS:
+                    raise Unreadable
                 else:
                     tree, place.offset = parse_cell(source)
             except Unreadable:
@@ -197,8 +207,9 @@ def _find(cells: Iterable[tuple[Place, str]], allowance: Allowance) -> list[Foun
             get_logger().exception("The scan of cell %s broke off", flow.place.cell)
             rules.give_up()
     found = {*rules.found.values(), *rules.together()}
-    found -= {part for part in found for whole in found if part.is_part_of(whole)}
-    return sorted(found, key=lambda f: (f.cell, f.line, not f.refuses, f.kind, f.what))
+    order = sorted(found, key=lambda f: (f.cell, f.line, not f.refuses, f.kind, f.bare))
+    following = dict(pairwise(order))
+    return [f for f in order if f not in following or not f.is_part_of(following[f])]
 
 
 @contextmanager

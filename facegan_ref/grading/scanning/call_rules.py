@@ -21,6 +21,7 @@ from facegan_ref.grading.scanning.scopes import (
 )
 from facegan_ref.grading.scanning.text_rules import TextRules
 
+_MUTATORS = ("update", "__ior__", "__setitem__", "setdefault", "pop", "__delitem__", "clear")
 _SPEC = "importlib.spec()"
 """Where to find a module that may be loaded."""
 
@@ -73,6 +74,10 @@ class CallRules(TextRules):
             return self._runs_text(node, path, first, every)
         elif path == "builtins.type" and len(positional) == 3:
             self._makes_type(node, positional)
+        elif path == "types.new_class" and len(positional) > 1:
+            for inner in paths(elements(positional[1])):
+                if names.NUMBERS.match(inner):
+                    self.report(node, "forged", f"{path}(…, {inner})")
         elif path.startswith("unittest.mock.patch"):
             self._mocks(node, path, positional)
         elif path in ("sys.modules.get", "sys.modules.pop", "sys.modules.__getitem__"):
@@ -132,13 +137,16 @@ class CallRules(TextRules):
     ) -> None:
         """`vars(torch).update(allclose=f)`, `monkeypatch.setattr(torch, …)`, `x.__setattr__`."""
         first = positional[0] if positional else NOTHING
+        if method in _MUTATORS and any(path.endswith(".__dict__") for path in paths(first)):
+            base, positional = first, positional[1:]  # dict.update(vars(torch), …)
+            first = positional[0] if positional else NOTHING
         for path in paths(base):
             if path.endswith(".__dict__"):
                 owner = frozenset([path.removesuffix(".__dict__")])
                 if method in ("update", "__ior__"):
                     changed = [*keywords, *(t for t in texts(first) if t.isidentifier())]
                     self.set_attribute(node, owner, changed, NOTHING)
-                elif method in ("__setitem__", "setdefault", "pop", "__delitem__", "clear"):
+                elif method in _MUTATORS:
                     self._setattr(node, owner, first, NOTHING)
             elif path == "builtins.globals()" and method in ("update", "__setitem__"):
                 for name in [*keywords, *texts(first)]:

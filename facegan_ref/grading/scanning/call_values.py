@@ -34,8 +34,8 @@ _HANDED_OVER = SETS_ATTRIBUTES | CODE_TAKERS | INDIRECT_IMPORTS | {"builtins.get
 
 _SAME = frozenset(
     [
-        *("list", "tuple", "set", "frozenset", "iter", "reversed", "sorted", "enumerate", "zip"),
-        *("filter", "dict", "copy.copy", "copy.deepcopy", "itertools.chain", "itertools.cycle"),
+        *("list", "tuple", "set", "frozenset", "iter", "reversed", "sorted", "filter"),
+        *("dict", "copy.copy", "copy.deepcopy", "itertools.chain", "itertools.cycle"),
         *("itertools.islice", "types.SimpleNamespace", "weakref.proxy", "weakref.ref"),
         *("contextlib.nullcontext", "typing.cast"),
     ]
@@ -74,25 +74,24 @@ class Calls(Containers):
             self.keep(name, value)
         found = self.rules.called(node, function, base, positional, keywords, spread)
         for number in own(function, "def"):
-            self.functions[number].call(positional, keywords, spread)
-            found = join(found, self.functions[number].returns)
+            found = join(found, self._enter(number, positional, keywords, spread))
         for number in own(function, "class"):
             for method in self.classes[number].body:
                 if isinstance(method, ast.FunctionDef) and id(method) in self.numbers:
-                    method_number = self.numbers[id(method)]
-                    self.functions[method_number].call(positional, keywords, spread)
+                    self._enter(self.numbers[id(method)], positional, keywords, spread)
         callee = getattr(node, "func", None)
         name = getattr(callee, "attr", "")
         if not function and name in self.methods:
             for number in self.methods[name]:
-                self.functions[number].call(positional, keywords, spread)
-                found = join(found, self.functions[number].returns)
+                found = join(found, self._enter(number, positional, keywords, spread))
         self._callbacks(every)
         self.handed_over(node, positional, keywords, spread)
         if name in ("append", "extend", "add", "insert", "update", "setdefault", "put"):
             target = getattr(callee, "value", None)
             if isinstance(target, ast.Name) and any(map(modules_in, every)):
                 self.scope.add(target.id, contained(join(*every)))
+        if any(isinstance(atom, str) and atom.endswith("[]") for atom in base):
+            found = join(found, self._from_container(base, name))
         for path in paths(function):
             found = join(found, self._known_call(node, path, positional, keywords, spread))
         if literals(base):
@@ -100,6 +99,22 @@ class Calls(Containers):
         if not literals(found) and self._makes_text(paths(function), name, [base, *positional]):
             found |= {MADE}
         return found
+
+    def _enter(
+        self, number: int, positional: list[Value], keywords: dict[str, Value], spread: Value
+    ) -> Value:
+        """Call a function of the notebook."""
+        self.spend(1 + len(positional))
+        self.functions[number].call(positional, keywords, spread)
+        return self.functions[number].returns
+
+    def _from_container(self, base: Value, method: str) -> Value:
+        held = frozenset(atom for atom in base if isinstance(atom, str) and atom.endswith("[]"))
+        if method == "items":
+            return contained(held)
+        if method in ("get", "pop", "popitem", "setdefault", "__getitem__", "popleft"):
+            return elements(held)
+        return held if method in ("values", "copy") else NOTHING
 
     def _makes_text(self, functions: list[str], method: str, parts: list[Value]) -> bool:
         """Whether an unknown text comes out of codes, or of such texts."""
@@ -158,6 +173,11 @@ class Calls(Containers):
             return frozenset([f"{path}()"])
         if path == "builtins.next":
             return elements(first)
+        if path == "builtins.super" and len(positional) == 2:
+            return frozenset(paths(positional[1]))
+        if path in ("builtins.zip", "builtins.enumerate"):
+            inner = (contained(frozenset(a for a in v if isinstance(a, str))) for v in positional)
+            return join(self._computed(path, positional), *inner)
         if path.endswith(".get") and path.startswith(("builtins.globals()", "sys.modules")):
             owner = path[: -len(".get")]
             keys = [key for key in literals(first) if isinstance(key, str)]
@@ -180,8 +200,10 @@ class Calls(Containers):
     def _computed(self, path: str, positional: list[Value]) -> Value:
         found: set = set()
         for arguments in consts.combinations(*(literals(value) for value in positional)):
-            self.spend(1 + sum(len(a) for a in arguments if hasattr(a, "__len__")) // 1000)
-            found |= set(consts.attempt(consts.call, path, arguments))
+            self.spend(consts.size(*arguments))
+            done = consts.attempt(consts.call, path, arguments)
+            self.spend(consts.size(*(one.value for one in done)))
+            found |= set(done)
         return frozenset(found)
 
     def _mapped(self, function: Value, things: Value) -> Value:
@@ -204,6 +226,6 @@ class Calls(Containers):
         found: set = set()
         choices = [literals(value) or [GAP] for value in positional]
         for thing, *arguments in consts.combinations(things, *choices):
-            self.spend(1 + len(thing) // 1000 if hasattr(thing, "__len__") else 1)
+            self.spend(consts.size(thing, *arguments))
             found |= set(consts.attempt(consts.method, thing, name, arguments))
         return frozenset(found)

@@ -35,24 +35,30 @@ class Unknown(Exception):
 
 
 def small(value: object) -> object:
-    """Return `value` when it is one of those that are followed.
+    """Return `value`, lists as tuples, when it is one of those that are followed.
 
     Raises:
         Unknown: when it is not, or too large.
     """
-    if isinstance(value, bytearray):
-        value = bytes(value)
-    if isinstance(value, (list, tuple)):
-        if len(value) > MAX_ITEMS:
+    room = [MAX_ITEMS]
+
+    def take(thing: object) -> object:
+        room[0] -= 1
+        if room[0] < 0:
             raise Unknown
-        return tuple(small(item) for item in value)
-    if not isinstance(value, PLAIN):
-        raise Unknown
-    if isinstance(value, (str, bytes)) and len(value) > MAX_SIZE:
-        raise Unknown
-    if isinstance(value, int) and abs(value) > 2**64:
-        raise Unknown
-    return value
+        if isinstance(thing, (list, tuple)):
+            return tuple(take(item) for item in thing)
+        if isinstance(thing, bytearray):
+            thing = bytes(thing)
+        if not isinstance(thing, PLAIN):
+            raise Unknown
+        if isinstance(thing, (str, bytes)) and len(thing) > MAX_SIZE:
+            raise Unknown
+        if isinstance(thing, int) and abs(thing) > 2**64:
+            raise Unknown
+        return thing
+
+    return take(value)
 
 
 def operate(operator: ast.operator, left: Any, right: Any) -> Any:
@@ -162,7 +168,7 @@ def _inflate(data: bytes) -> bytes:
 
 def _numbers(*limits: int) -> tuple[int, ...]:
     numbers = range(*limits)
-    if len(numbers) > MAX_ITEMS:
+    if len(numbers) > MAX_ITEMS // 2:
         raise Unknown
     return tuple(numbers)
 
@@ -220,6 +226,13 @@ def call(path: str, arguments: Sequence[Any]) -> Any:
     if path not in _FUNCTIONS:
         raise Unknown
     return small(_FUNCTIONS[path](*arguments))
+
+
+def size(*values: Any) -> int:
+    """Return about how much work it is to handle `values`, in steps."""
+    letters = sum(len(v) for v in values if isinstance(v, (str, bytes)))
+    items = sum(len(v) for v in values if isinstance(v, tuple))
+    return 1 + letters // 50 + items // 10
 
 
 def attempt(function: Callable, *arguments: Any) -> list[Lit]:

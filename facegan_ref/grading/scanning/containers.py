@@ -20,9 +20,17 @@ from facegan_ref.grading.scanning.scopes import (
 )
 from facegan_ref.grading.scanning.values import Expressions
 
+_MAX_FOLDED = 20_000
+"""Items of comprehensions that are worked out, in a notebook."""
+
 
 class Containers(Expressions):
     """Works out containers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folding = False
+        self._folded_items = 0
 
     def _sequence(self, node: ast.List | ast.Tuple | ast.Set) -> Value:
         values = [self.value(item) for item in node.elts]
@@ -105,8 +113,15 @@ class Containers(Expressions):
     def _folded(self, node: Any) -> Value:
         """Return a comprehension over known things as a known sequence: `[chr(c) for c in x]`."""
         part = node.generators[0]
-        if len(node.generators) > 1:
+        if len(node.generators) > 1 or self._folding or self._folded_items > _MAX_FOLDED:
             return NOTHING
+        self._folding = True
+        try:
+            return self._fold(node, part)
+        finally:
+            self._folding = False
+
+    def _fold(self, node: Any, part: ast.comprehension) -> Value:
         with self.rules.silence():
             whole = literals(self.value(part.iter))
             if len(whole) != 1 or not isinstance(whole[0], (tuple, str, bytes)):
@@ -125,6 +140,7 @@ class Containers(Expressions):
                 if len(found) != 1:
                     return NOTHING
                 results.append(found[0])
+        self._folded_items += len(results)
         return frozenset(consts.attempt(consts.small, tuple(results)))
 
     def _DictComp(self, node: ast.DictComp) -> Value:

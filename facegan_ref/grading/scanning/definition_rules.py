@@ -78,9 +78,10 @@ def _defined_in(node: ast.ClassDef) -> dict[str, ast.AST]:
 
 
 def _always_the_same(function: ast.AST) -> bool:
-    """Whether a comparison says the same of everything."""
+    """Whether a comparison says the same of everything: it looks at nothing it is given."""
     returned = [n.value for n in ast.walk(function) if isinstance(n, ast.Return)]
     if isinstance(function, ast.Assign):
         lambdas = [n.body for n in ast.walk(function) if isinstance(n, ast.Lambda)]
         returned = lambdas
-    return bool(returned) and all(isinstance(value, ast.Constant) for value in returned)
+    looks_at = any(isinstance(node, ast.Name) for value in returned for node in ast.walk(value))
+    return bool(returned) and not looks_at

@@ -87,10 +87,15 @@ class Found:
     def says(self) -> str:
         return KINDS[self.kind].says.format(self.what)
 
+    @property
+    def bare(self) -> str:
+        """What it is about, to be sorted and compared."""
+        return self.what.removesuffix("</code>")
+
     def is_part_of(self, other: Found) -> bool:
         """Whether it says less than `other`: `unittest.mock` beside `unittest.mock.patch`."""
         same = (self.cell, self.line, self.kind) == (other.cell, other.line, other.kind)
-        return same and other.what.startswith(self.what.removesuffix("</code>") + ".")
+        return same and other.bare.startswith(f"{self.bare}.")
 
 
 class Allowance:

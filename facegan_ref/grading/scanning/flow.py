@@ -49,7 +49,9 @@ class Flow(Statements):
             self.notebook.now, self.notebook.depth = {}, 0
             for place, tree in cells:
                 self.place, self.scope = place, self.notebook
-                if place.locked:
+                if place.demo:
+                    self._demonstration(tree)
+                elif place.locked:
                     self._instructors(tree)
                 else:
                     self.block(tree.body)
@@ -71,6 +73,13 @@ class Flow(Statements):
                     for node in ast.walk(target):
                         if isinstance(node, ast.Name):
                             self.scope.bind(node.id, NOTHING)
+
+    def _demonstration(self, tree: ast.Module) -> None:
+        """Note what a cell imports that may not be run: it counts if nobody else has the name."""
+        scope, self.scope = self.scope, Scope("notebook")
+        self._instructors(tree)
+        self.notebook.given.update(self.scope.now)
+        self.scope = scope
 
     def _learnt(self) -> tuple:
         functions = tuple(

@@ -38,7 +38,8 @@ SETTINGS = re.compile(
 MILD = re.compile(
     r"""torch\.(cuda|backends\.\w+)\.is_available$
     |.*\b(manual_seed|seed|manual_seed_all)$
-    |torch\.(device|dtype|float32|__version__|set_\w+)$
+    |torch\.(device|dtype|float32|pi|e|inf|__version__|set_\w+)$
+    |(torch\.nn\.(functional|init)|math|random)\.\w+\.(?!__)\w+$
     |facegan_ref\.figures\.[A-Z_]+$""",
     re.VERBOSE,
 )
@@ -208,7 +209,8 @@ DISGUISES = frozenset(["base64", "binascii", "zlib", "bz2", "lzma", "gzip", "mar
 
 HARMLESS_CALLEES = re.compile(
     r"""builtins\.(print|len|isinstance|hasattr|repr|str|input|sorted|set|\w*(Error|Exception|Warning))$
-    |(warnings|logging|matplotlib|seaborn|IPython\.display|tqdm|textwrap|pprint)\b
+    |logging\.(debug|info|warning|error|critical|exception|log|basicConfig|getLogger)
+    |(warnings|matplotlib|seaborn|IPython\.display|tqdm|textwrap|pprint)\b
     |importlib\.metadata\b|pkgutil\.iter_modules$""",
     re.VERBOSE,
 )

@@ -13,6 +13,8 @@ from facegan_ref.grading.scanning.consts import GAP
 from facegan_ref.grading.scanning.findings import PACKAGE, Allowance, Found, shown
 from facegan_ref.grading.scanning.scopes import Place, Value, literals, own, paths
 
+_MAX_OF_A_CELL = 40
+
 
 class Rules:
     """Is told what a notebook does, and collects what is found.
@@ -26,6 +28,7 @@ class Rules:
     def __init__(self, allowance: Allowance) -> None:
         self.allowance = allowance
         self.found: dict[tuple, Found] = {}
+        self._counts: dict[tuple[int, bool], int] = {}
         self.disguises: set[str] = set()
         self.path_changed = False
         self.written_modules: set[str] = set()
@@ -42,6 +45,11 @@ class Rules:
         text = str(what) if plain else shown(what)
         found = Found(place.cell, self.flow.line(node), kind, text, place.answer, place.inside)
         key = (found.cell, found.line, kind, text)
+        of_its_sort = found.cell, found.refuses
+        if key not in self.found:
+            self._counts[of_its_sort] = self._counts.get(of_its_sort, 0) + 1
+            if self._counts[of_its_sort] > _MAX_OF_A_CELL:
+                return
         if key not in self.found or found.refuses:
             self.found[key] = found
 
@@ -200,6 +208,8 @@ class Rules:
                 self.report(node, "patch", f"type(…).{attribute}")
         elif path.startswith("IPython.get_ipython()"):
             self.report(node, "kernel", path)
+        elif path in ("builtins.__import__", "builtins.__build_class__"):
+            self.report(node, "detour", path)
         elif path.startswith("sys.modules"):
             self.report(node, "inside", path)
         elif path.startswith("builtins.globals()") or root not in names.PROTECTED:
@@ -215,6 +225,8 @@ class Rules:
         keys = [key for key in literals(index) if isinstance(key, str) and GAP not in key]
         for path in paths(base):
             root = path.split(".")[0]
+            if path == "builtins":  # `__builtins__` may be a dict
+                path = "builtins.__dict__"
             if path.endswith(".__dict__"):
                 self.set_attribute(node, frozenset([path.removesuffix(".__dict__")]), keys, value)
             elif path == "sys.modules":

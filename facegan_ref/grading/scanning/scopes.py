@@ -126,6 +126,7 @@ class Place:
     cell: int = 0
     answer: bool = False
     locked: bool = False
+    demo: bool = False
     offset: int = 0
     inside: bool = False
     line: int | None = None
@@ -188,6 +189,7 @@ class Scope:
         self.sure: set[str] = set()
         self.outer: dict[str, Scope] = {}
         self.depth = 0
+        self.given: dict[str, Value] = {}  # what only a demonstration defines
 
     def root(self) -> Scope:
         return self if self.parent is None else self.parent.root()
@@ -223,7 +225,7 @@ class Scope:
                 found = scope.ever[name]
                 return found if name in scope.sure else join(found, conventional(name))
             scope = scope.parent
-        return conventional(name)
+        return self.root().given.get(name) or conventional(name)
 
     def merge(self, *states: dict[str, Value]) -> None:
         """Go on with what holds after either of several ways through the code."""

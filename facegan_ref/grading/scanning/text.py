@@ -15,36 +15,24 @@ from IPython.core import magics
 from IPython.core.inputtransformer2 import TransformerManager
 
 MAX_CHARS = 400_000
-"""A cell of a course has some thousand characters; beyond this, none is read."""
+"""A notebook's own cells have some ten thousand characters; beyond this, none is read."""
 
 _MAX_WORK = 4_000_000
 """Characters times magics: IPython reads a whole cell again for each of its magics."""
 
-_ESCAPES = re.compile(r"^\s*(?:\w[\w.,\s]*=\s*)?[%!?,;/]|\?\s*$", re.MULTILINE)
+_ESCAPES = re.compile(r"^[ \t]*(?:\w[\w., \t]*=[ \t]*)?[%!?,;/]|\?[ \t]*$", re.MULTILINE)
 _CODE_LINE_MAGICS = {"time", "timeit", "prun", "debug", "lprun", "memit", "mprun", "snakeviz"}
 _TEXT_CELL_MAGICS = {
     "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "SVG", "writefile", "file",
     "bash", "sh", "script", "system", "sx", "!", "perl", "ruby", "cmd", "cython",
 }  # fmt: skip
-_ALIASES = {
-    "cat",
-    "cp",
-    "less",
-    "ll",
-    "ls",
-    "man",
-    "mkdir",
-    "more",
-    "mv",
-    "rm",
-    "rmdir",
-    "lf",
-    "lk",
-}
+_ALIASES = frozenset(["cat", "cp", "less", "ll", "ls", "man", "mkdir", "more", "mv", "rm", "rmdir"])
 _OPTIONS = re.compile(r"(?:\s*-\w+(?:=\S+|\s*\d+|\s+[\w.]+(?=\s+\S))?)*\s*")
 
 
-_IPYTHONS_OWN = re.compile(r"^\s*[%!?,;/]|\?\s*$|[=]\s*[%!]|^\s*(>>>|\.\.\.|In ?\[)", re.MULTILINE)
+_IPYTHONS_OWN = re.compile(
+    r"^[ \t]*[%!?,;/]|\?[ \t]*$|=[ \t]*[%!]|^[ \t]*(>>>|\.\.\.|In ?\[)", re.MULTILINE
+)
 """Where IPython might make something else of a text that is Python already."""
 
 
@@ -65,30 +53,31 @@ _LINE_MAGICS = _line_magics()
 
 
 def parse_cell(source: str) -> tuple[ast.Module | None, int]:
-    """Return the tree of what IPython would run, and how many blank lines it drops in front.
+    """Return the tree of what IPython would run, and the number of blank lines before it.
 
     The tree is None when the cell does not parse: then IPython does not run it either.
 
     Raises:
         Unreadable: see there.
     """
+    lines = source.split("\n")
+    blank = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    source = "\n".join(lines[blank:]).rstrip()
     if len(source) > MAX_CHARS or len(source) * len(_ESCAPES.findall(source)) > _MAX_WORK:
         raise Unreadable
-    if not _IPYTHONS_OWN.search(source) and (tree := parse(source)) and "\n" in source.strip():
-        return tree, 0
-    dropped = len(re.match(r"(?:[ \t\f]*\n)*", source)[0].splitlines())
+    if "\n" in source and not _IPYTHONS_OWN.search(source) and (tree := parse(source)):
+        return tree, blank
     try:
         text = TransformerManager().transform_cell(source)
-    except (SyntaxError, ValueError, RuntimeError):
-        return None, 0
     except (RecursionError, MemoryError) as error:
         raise Unreadable from error
+    except Exception:  # whatever it is, IPython shows it and runs nothing
+        return None, blank
     tree = parse(text)
     lines = text.splitlines()
     if len(lines) == 1 and (magic := _automatic_magic(lines[0], tree)):
         tree = magic
-    same = text.count("\n") >= source.rstrip("\n").count("\n")
-    return tree, 0 if same else dropped
+    return tree, blank
 
 
 @lru_cache(maxsize=1024)

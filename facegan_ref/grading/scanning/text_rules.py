@@ -126,7 +126,7 @@ class TextRules(DefinitionRules):
         if self._forbidden(command):
             self.report(node, "files", what)
         elif re.match(r"(\S*python\S*|\0) -c\b", command):
-            self.report(node, "python", what)
+            self.report(node, "python" if GAP in command[1:] else "program", what)
         elif not names.HARMLESS_PROGRAMS.match(command):
             readable = command and GAP not in command and "python" not in command
             self.report(node, "program" if readable else "process", what)

@@ -84,6 +84,7 @@ class Expressions:
 
     def attribute(self, node: ast.AST, base: Value, name: str) -> Value:
         """Return `base.name`, and have it judged."""
+        self.spend(len(base))
         found: Value = frozenset(
             self._member(path, name) for path in paths(base) if not path.endswith("[]")
         )
@@ -107,7 +108,7 @@ class Expressions:
     def _member(self, path: str, name: str) -> str:
         if path.endswith(".__dict__") and name in ("get", "pop", "setdefault", "__getitem__"):
             return f"{path}.{name}"
-        return canonical(f"{path}.{name}") if path.count(".") < 12 else path
+        return canonical(f"{path}.{name}") if path.count(".") < 8 else path
 
     def is_self(self, node: ast.AST | None) -> bool:
         return isinstance(node, ast.Name) and node.id in ("self", "cls")
@@ -130,7 +131,7 @@ class Expressions:
             choices.append([str(text) for text in literals(value)] or [GAP])
         found = set()
         for parts in consts.combinations(*choices):
-            self.spend(sum(map(len, parts)) // 1000)
+            self.spend(consts.size(*parts))
             found |= set(consts.attempt(consts.small, "".join(parts)))
         return frozenset(found)
 
@@ -152,7 +153,7 @@ class Expressions:
         if not literals(left) and not literals(right):
             return found
         for a, b in consts.combinations(literals(left) or [GAP], rights):
-            self.spend(1)
+            self.spend(consts.size(a, b))
             found |= frozenset(consts.attempt(consts.operate, node.op, a, b))
         return found
 
