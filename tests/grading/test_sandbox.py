@@ -222,6 +222,31 @@ def test_what_cannot_be_stored_is_shown_as_text() -> None:
     assert str(reply.outputs).encode()
 
 
+BORROWED = [
+    "def f(r, f): return L.discriminator_loss(r, f)",
+    "def f(r, f, g=L.discriminator_loss): return g(r, f)",
+    "import types; f = types.FunctionType(L.discriminator_loss.__code__, {'F': torch})",
+    "import functools; f = functools.partial(L.discriminator_loss)",
+    "kept = [{'it': (L,)}]; f = lambda r, f: kept[0]['it'][0].discriminator_loss(r, f)",
+]
+
+
+@pytest.mark.parametrize("answer", [*BORROWED, "del L; f = lambda r, f: r.mean()"])
+def test_who_holds_the_reference_gets_no_points(answer: str) -> None:
+    with Session(isolate=True, denied=["discriminator_loss"]) as sandbox:
+        source = f"import sys, torch; L = sys.modules['facegan_ref.losses']\n{answer}"
+        sandbox.run({"kind": "cell", "source": source}, 5)
+        check = {"kind": "check", "source": "grade('3.1', f)", "task": "3.1", "fresh": False}
+        reply = sandbox.run({**check, "seed": 3, "points": 4}, 30)
+    refused = [o["evalue"] for o in reply.outputs if o["output_type"] == "error"]
+    if answer in BORROWED:
+        assert (
+            reply.points is None and "got hold of the reference's facegan_ref.losses" in refused[0]
+        )
+    else:
+        assert refused == [] and reply.points < 4
+
+
 def own_name_is_in_use(name: str) -> bool:
     for comm in Path("/proc").glob("[0-9]*/comm"):
         with contextlib.suppress(OSError):

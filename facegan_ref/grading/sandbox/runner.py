@@ -16,6 +16,7 @@ from facegan_ref.checks.engine import run_fresh, run_task
 from facegan_ref.checks.registry import find_task
 from facegan_ref.checks.report import as_html, as_text
 from facegan_ref.grading.sandbox import frames, linux, seccomp
+from facegan_ref.grading.sandbox.borrowed import Borrowed
 from facegan_ref.grading.sandbox.limits import Limits
 from facegan_ref.grading.sandbox.recorder import DescriptorFile, RecordedStream, Recorder
 from facegan_ref.grading.sandbox.seal import Seal, is_harmless
@@ -76,6 +77,7 @@ class Runner:
         shell.record(self._recorder)
         self._builtins = StudentBuiltins(start["allowed"], start["denied"])
         shell.user_module.__dict__["__builtins__"] = self._builtins.module
+        self._borrowed = Borrowed(start["denied"])
         self._sealed = True
         self._running = False
         self._forged = ""
@@ -180,15 +182,23 @@ class Runner:
 
     def _refuse(self, replaced: list[str], when: str) -> bool:
         """Say why no check of this notebook counts any more, if that is so."""
-        serious = [name for name in replaced if not is_harmless(name)]
-        forged = self._seal.pretenders(self._builtins.classes)
-        if not self._forged and serious:
-            self._forged = f"code of this notebook replaced {', '.join(serious[:3])} {when}"
-        elif not self._forged and forged:
-            self._forged = f"{', '.join(forged[:3])} pretends to be what it is not"
+        if not self._forged:
+            self._forged = self._what_is_wrong(replaced, when)
         if self._forged:
             self._recorder.error("Forged", self._forged, [f"Forged: {self._forged}"])
         return bool(self._forged)
+
+    def _what_is_wrong(self, replaced: list[str], when: str) -> str:
+        serious = [name for name in replaced if not is_harmless(name)]
+        if serious:
+            return f"code of this notebook replaced {', '.join(serious[:3])} {when}"
+        pretenders = self._seal.pretenders(self._builtins.classes)
+        if pretenders:
+            return f"{', '.join(pretenders[:3])} pretends to be what it is not"
+        held = self._borrowed.held(self._shell.user_module.__dict__)
+        if held:
+            return f"this notebook has got hold of the reference's {', '.join(held[:3])}"
+        return ""
 
 
 def argument_names(source: str) -> list[str] | None:
