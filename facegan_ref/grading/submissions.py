@@ -177,6 +177,9 @@ def inspect_folder(folder: Path, name: str, known_ids: set[str]) -> Submission:
     found, unreadable, foreign = Submission(), [], []
     chosen: Path | None = None
     for path in candidates:
+        if path.is_symlink():  # it may lead to anything that this account can read
+            unreadable.append(f"{code(path.name)} is only a link: hand in the file itself.")
+            continue
         try:
             nb = read_notebook(path)
         except UnreadableNotebook as error:

@@ -150,3 +150,12 @@ def test_modules_links_and_large_files_are_left_out(
 def test_names_cannot_write_html_into_the_feedback(tmp_path: Path) -> None:
     write(tmp_path / "<img src=x>.ipynb", "{")
     assert "<img" not in inspect_folder(tmp_path, "l", KNOWN).problem
+
+
+def test_a_link_is_no_hand_in(tmp_path: Path) -> None:
+    solution = write(tmp_path / "solution.ipynb", text(cell("1", "task-3-1")))
+    folder = tmp_path / "ada"
+    folder.mkdir()
+    (folder / "03_losses.ipynb").symlink_to(solution)
+    found = inspect_folder(folder, "03_losses", KNOWN)
+    assert found.notebook is None and "is only a link" in found.problem
