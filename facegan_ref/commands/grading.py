@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ def grade(
         from facegan_ref.grading import batch
         from facegan_ref.grading.engines import CannotGrade, DaskEngine, LocalEngine
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave as after Ctrl-C
     isolation = "none" if no_sandbox else None
     lessons = batch.chosen_lessons(course, lesson)
     names = [name.strip() for name in students.split(",") if name.strip()]

@@ -22,7 +22,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute, GetGrades
 from nbgrader.utils import find_all_files, setenv
 
-from facegan_ref.grading.gradebook import open_gradebook
+from facegan_ref.grading.gradebook import enrol
 from facegan_ref.grading.pages import InPlace, PageExporter
 from facegan_ref.grading.quick import QUICK
 
@@ -114,10 +114,7 @@ class ClassAutograde(ClassConverter, Autograde):
         BaseConverter.init_assignment(self, assignment_id, student_id)
         source = self._format_source(assignment_id, student_id)
         timestamp = self.coursedir.get_existing_timestamp(source)
-        given = {"timestamp": timestamp} if timestamp else {}
-        with open_gradebook(self.coursedir.db_url, save=True) as gradebook:
-            gradebook.update_or_create_student(student_id)
-            gradebook.update_or_create_submission(assignment_id, student_id, **given)
+        enrol(self.coursedir.db_url, assignment_id, student_id, timestamp)
         self._copy_source_files(assignment_id, Path(self._format_dest(assignment_id, student_id)))
 
     def _copy_source_files(self, assignment_id: str, target: Path) -> None:

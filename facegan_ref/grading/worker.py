@@ -39,6 +39,7 @@ def outcome_of(job: Job) -> Outcome:
 def serve(jobs: Connection, scratch: str) -> None:
     """Do what comes over `jobs` until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that sends the jobs decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     tempfile.tempdir = scratch
     with contextlib.suppress(EOFError, OSError):
         while True:

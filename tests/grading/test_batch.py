@@ -6,6 +6,7 @@ import csv
 import json
 import multiprocessing
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sqlalchemy import text
 from facegan_ref.grading import batch
 from facegan_ref.grading.config import load_config
 from facegan_ref.grading.engines import CannotGrade, LocalEngine
-from facegan_ref.grading.gradebook import LOCK_WAIT_S, close_gradebooks, open_gradebook
+from facegan_ref.grading.gradebook import LOCK_WAIT_S, close_gradebooks, enrol, open_gradebook
 from facegan_ref.grading.results import GradeResult, TaskPoints
 from facegan_ref.grading.sample_class import build_sample_class
 from facegan_ref.grading.sample_kit import make_course
@@ -258,6 +259,28 @@ def test_two_processes_write_into_one_sqlite_file(course: Path) -> None:
         for student in ("perfect", "half-right"):
             gradebook.find_grade("grade-3-1", LESSON, LESSON, student).extra_credit = None
         gradebook.db.commit()
+
+
+def _enrol(db_url: str, student: str, barrier) -> None:
+    for number in range(25):
+        barrier.wait(60)
+        enrol(db_url, LESSON, f"{student}-{number}", None)
+    os._exit(0)
+
+
+def test_two_processes_enter_the_same_student(course: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "gradebook.db"
+    shutil.copy(course / ".grading" / "gradebook.db", copy)
+    close_gradebooks()
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(2)
+    arguments = (f"sqlite:///{copy}", "new", barrier)
+    writers = [context.Process(target=_enrol, args=arguments) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
 
 
 def rows_for_tables(root: Path) -> list[GradeResult]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from graded_class import LESSON
 from nbgrader.api import Gradebook
 
 from facegan_ref.grading.classroom import Classroom
@@ -84,3 +85,24 @@ def test_names_that_nbgrader_cannot_hold_get_a_row(classroom: Classroom) -> None
 def test_an_unknown_lesson_is_named(classroom: Classroom) -> None:
     with pytest.raises(ReleaseError, match="No lesson '99'"):
         Classroom(classroom.root, "99")
+
+
+def test_late_is_told_from_in_time(classroom: Classroom) -> None:
+    """A penalty method is nbgrader's own; with "zero" it takes all points of who is late."""
+    config = classroom.root / "nbgrader_config.py"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text + "\nc.LateSubmissionPlugin.penalty_method = 'zero'\n", encoding="utf-8")
+    room = Classroom(classroom.root, LESSON)
+    with Gradebook(room.db_url) as gradebook:
+        gradebook.update_or_create_assignment(room.lesson, duedate="2026-01-02 00:00:00 UTC")
+    timestamp = hand_in(room, "perfect").with_name("timestamp.txt")
+    for day, penalty in (("03", 15.0), ("01", None)):
+        timestamp.write_text(f"2026-01-{day} 00:00:00 UTC")
+        row = room.grade("perfect")
+        with Gradebook(room.db_url) as gradebook:
+            submitted = gradebook.find_submission_notebook(room.lesson, room.lesson, "perfect")
+            assert submitted.late_submission_penalty == penalty
+        assert ("Late submission penalty" in row.feedback.read_text(encoding="utf-8")) is bool(
+            penalty
+        )
+    config.write_text(text, encoding="utf-8")
