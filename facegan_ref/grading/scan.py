@@ -110,13 +110,15 @@ def scan_notebook(
     if allowed is None or graded is None:
         allowed, graded = importable(nb)
     cells, labels = [], {}
+    lessons_own = {cell.source.strip() for cell in nb.cells if is_locked(cell)}
     for index, cell in enumerate(nb.cells):
         if cell.cell_type != "code" or not cell.source.strip():
             continue
         mark = read_mark(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
         task = mark.task if mark and mark.kind == "task" else None
         labels[index] = cell_label(cell, index), task
-        place = Place(index, task is not None, is_locked(cell), is_demo(cell))
+        copied = cell.source.strip() in lessons_own  # a pasted copy accuses nobody
+        place = Place(index, task is not None, is_locked(cell) or copied, is_demo(cell))
         cells.append((place, cell.source))
     checks = _Checks(nb)
     findings = []

@@ -134,6 +134,14 @@ def test_nothing_is_said_of_a_solved_lesson(path: Path) -> None:
     assert scan_notebook(nbformat.read(path, 4)) == []
 
 
+def test_a_lesson_pasted_twice_accuses_nobody() -> None:
+    nb = nbformat.read(str(REPOSITORY / "solutions" / LESSON / f"{LESSON}.ipynb"), 4)
+    for cell in list(nb.cells):
+        copy = nbformat.from_dict({**cell, "metadata": {}})
+        nb.cells.append(copy)
+    assert scan_notebook(nb) == []
+
+
 def test_the_lessons_own_imports_are_free_and_graded_names_are_not() -> None:
     nb = notebook("from facegan_ref.losses import generator_loss, discriminator_loss")
     assert reasons(nb)[0].startswith("uses the reference package")
