@@ -68,6 +68,8 @@ class CallRules(TextRules):
         elif path in ("operator.attrgetter", "operator.methodcaller"):
             for name in [part for text in texts(join(*every)) for part in text.split(".")]:
                 self.attribute(node, NOTHING, name, NOTHING)
+                if name in ("__setattr__", "__delattr__"):
+                    self.report(node, "patch", path)
         elif path in names.INDIRECT_IMPORTS:
             return self._imports(node, path, first, every)
         elif path in names.CODE_TAKERS:
@@ -202,6 +204,8 @@ class CallRules(TextRules):
             found.add(names.canonical(root))
         if path in ("importlib.util.find_spec", "importlib.util.spec_from_file_location"):
             return frozenset([_SPEC]) if named else NOTHING
+        if path.startswith("zipimport."):
+            self.report(node, "import", path)
         if not named and not any(p.startswith(PACKAGE) or p == _SPEC for p in paths(first)):
             hidden = any(PACKAGE in text for text in texts(join(*every)))
             self.report(node, "detour" if hidden else "import", path)

@@ -84,6 +84,8 @@ class Calls(Containers):
         if not function and name in self.methods:
             for number in self.methods[name]:
                 found = join(found, self._enter(number, positional, keywords, spread))
+        if not function:
+            found = join(found, self.given_by("__call__"))
         self._callbacks(every)
         self.handed_over(node, positional, keywords, spread)
         if name in ("append", "extend", "add", "insert", "update", "setdefault", "put"):
@@ -158,6 +160,8 @@ class Calls(Containers):
         spread: Value,
     ) -> Value:
         first = positional[0] if positional else NOTHING
+        if path.endswith(".mro"):
+            return frozenset([f"{A_TYPE}[]"])
         if path == "functools.partial" and positional:
             self.call(node, first, NOTHING, positional[1:], keywords, spread)
             return first
@@ -173,6 +177,8 @@ class Calls(Containers):
             return frozenset([f"{path}()"])
         if path == "builtins.next":
             return elements(first)
+        if path in ("builtins.max", "builtins.min"):
+            return join(*(modules_in(arguments_in(value)) for value in positional))
         if path == "builtins.super" and len(positional) == 2:
             return frozenset(paths(positional[1]))
         if path in ("builtins.zip", "builtins.enumerate"):

@@ -58,7 +58,8 @@ class Containers(Expressions):
 
     def _Subscript(self, node: ast.Subscript) -> Value:
         base, index = self.value(node.value), self.value(node.slice)
-        return self.subscript(node, base, index)
+        found = self.subscript(node, base, index)
+        return found if found else self.given_by("__getitem__")
 
     def subscript(self, node: ast.AST, base: Value, index: Value) -> Value:
         """Return `base[index]`, and have it judged."""

@@ -247,12 +247,13 @@ _WELL_KNOWN = (
     r"(?:\.|$)"
 )
 _EMBEDDED = re.compile(rf"^(?!IPython\.get_ipython|{_WELL_KNOWN}).+?\.(?={_WELL_KNOWN})")
+_TORCH_IN = re.compile(r"^(?!torch\.|numpy\.).+\.(?=(?:torch|numpy|builtins)(?:\.|$))")
 _SHELL = re.compile(r"^(IPython\.get_ipython\(\))\.(?:kernel\.)?shell\b")
 
 
 def canonical(path: str) -> str:
     """Return the common name of a dotted path: `warnings.sys.modules` is `sys.modules`."""
-    path = _EMBEDDED.sub("", path)
+    path = _TORCH_IN.sub("", _EMBEDDED.sub("", path))
     root, dot, rest = path.partition(".")
     path = _SHELL.sub(r"\1", _ALIASES.get(root, root) + dot + rest)
     if path in ("io.open", "codecs.open", "os.open", "os.fdopen"):

@@ -168,7 +168,7 @@ class Statements(Calls):
     def _With(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
             with self.rules.temporarily():
-                value = self.value(item.context_expr)
+                value = join(self.value(item.context_expr), self.given_by("__enter__"))
             if item.optional_vars is not None:
                 self.bind(item.optional_vars, value)
         self.block(node.body)

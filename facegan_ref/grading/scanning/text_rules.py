@@ -25,6 +25,16 @@ from facegan_ref.grading.scanning.scopes import (
 _HIDING = re.compile(r"\b(chr|fromhex|decode|translate|maketrans|b\d\dde\w+|unhexlify|rot_?13)\b")
 
 
+def _kind_of_program(command: str) -> str | None:
+    """Return the kind of finding that one command of a shell is."""
+    if re.match(r"(\S*python\S*|\0) -c\b", command):
+        return "python" if GAP in command[1:] else "program"
+    nested = re.search(r"\$\(|`", command) and "python" in command
+    if not command or (names.HARMLESS_PROGRAMS.match(command) and not nested):
+        return None
+    return "process" if GAP in command or "python" in command else "program"
+
+
 class TextRules(DefinitionRules):
     """The rules for what is written as text: code, magics, commands, names of files."""
 
@@ -125,11 +135,9 @@ class TextRules(DefinitionRules):
         what = f"{path.rpartition('.')[2]}: {command}" if command else path
         if self._forbidden(command):
             self.report(node, "files", what)
-        elif re.match(r"(\S*python\S*|\0) -c\b", command):
-            self.report(node, "python" if GAP in command[1:] else "program", what)
-        elif not names.HARMLESS_PROGRAMS.match(command):
-            readable = command and GAP not in command and "python" not in command
-            self.report(node, "program" if readable else "process", what)
+        for part in re.split(r"[;&|\n]+", command) if command else [GAP]:
+            if kind := _kind_of_program(part.strip(" ")):
+                self.report(node, kind, what)
 
     def _forbidden(self, text: str) -> str | None:
         """Return the kind of finding that a text is which opens, runs or loads something."""

@@ -99,11 +99,17 @@ class Expressions:
             return frozenset([f"{A_TYPE}[]"])
         if name == "__base__":
             return frozenset([A_TYPE])
-        if not found or own(base, "class"):
-            found = join(found, self.attributes.get(name, NOTHING))
+        found = join(found, self.attributes.get(name, NOTHING))
         if own(base, "class"):
             found = join(found, frozenset(f"def:{i}" for i in self.methods.get(name, ())))
+        if not paths(base):
+            found = join(found, self.given_by(name, "__getattr__"))
         return found
+
+    def given_by(self, *methods: str) -> Value:
+        """Return what the notebook's own methods of these names give: of properties and so on."""
+        numbers = [number for name in methods for number in self.methods.get(name, ())]
+        return join(*(modules_in(self.functions[number].returns) for number in numbers))
 
     def _member(self, path: str, name: str) -> str:
         if path.endswith(".__dict__") and name in ("get", "pop", "setdefault", "__getitem__"):
