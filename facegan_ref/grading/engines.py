@@ -33,6 +33,8 @@ class Engine:
     """Does jobs; a subclass says where."""
 
     job_seconds = JOB_SECONDS
+    can_isolate = False
+    """Whether it was tried: what fails later on is an accident of one job, not of all."""
 
     def seconds(self, job: Job) -> float:
         """Return the most that a job may take."""
@@ -54,9 +56,9 @@ class Engine:
             running -= 1
             if kind == "row":
                 yield value
-            elif kind == "refused":
+            elif kind == "refused" or (kind == "open" and not self.can_isolate):
                 raise CannotGrade(value)
-            elif kind == "lost" and job not in tried_again:
+            elif kind in ("lost", "open") and job not in tried_again:
                 tried_again.add(job)
                 waiting.appendleft(job)
             elif job.action == "give up":
@@ -110,6 +112,7 @@ class LocalEngine(Engine):
             room_of(jobs[0]).warm_up()
             close_gradebooks()
             Session(isolate=self._isolate).close()
+            self.can_isolate = True
         except (IsolationUnavailable, OtherVersion) as error:
             raise CannotGrade(str(error)) from error
         except SandboxLost as error:

@@ -47,7 +47,8 @@ class KnownMetadata(MetadataValidator):
             self._accepted.add(key)
 
 
-_KNOWN = KnownMetadata()
+KNOWN = KnownMetadata()
+"""What this process, and the one it was forked from, have accepted."""
 
 
 class QuickCheckCellMetadata(CheckCellMetadata):
@@ -55,7 +56,7 @@ class QuickCheckCellMetadata(CheckCellMetadata):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         try:
-            _KNOWN.validate_nb(nb)
+            KNOWN.validate_nb(nb)
         except Exception:
             return super().preprocess(nb, resources)
         return nb, resources

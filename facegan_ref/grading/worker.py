@@ -20,15 +20,18 @@ _PROGRAM = "facegan_ref.grading.startup"
 
 Outcome = tuple[str, object]
 """What came of a job: ("row", GradeResult), or what went wrong and a sentence about it: "refused"
-(no job can be done), "lost" (this one may be tried again), "broken", "died", "late"."""
+(no job can be done here), "open" (it could not be isolated), "lost" (it may be tried again),
+"broken", "died", "late"."""
 
 
 def outcome_of(job: Job) -> Outcome:
     """Do a job; nothing that goes wrong with it is raised."""
     try:
         return "row", run_job(job)
-    except (IsolationUnavailable, OtherVersion) as error:
+    except OtherVersion as error:
         return "refused", str(error)
+    except IsolationUnavailable as error:
+        return "open", str(error)
     except SandboxLost as error:
         return "lost", str(error)
     except BaseException as error:
