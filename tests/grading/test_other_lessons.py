@@ -1,61 +1,65 @@
 """Every other lesson through the same cycle, in short: all points for the solutions, 0 for none.
 
-One item a task, so that pytest-xdist, which deals out files by their number of items, starts this
-one early: it takes long.
+All of them are graded as one batch. One item a task, so that pytest-xdist, which deals out files
+by their number of items, starts this one early.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
-from pathlib import Path
 
 import pytest
 from graded_class import LESSON, REPOSITORY
 
 from facegan_ref.checks import find_lesson
-from facegan_ref.grading.classroom import grade_class
+from facegan_ref.grading.batch import ALL, carry_out, chosen_lessons, make_plan
+from facegan_ref.grading.engines import LocalEngine
 from facegan_ref.grading.release import lesson_names
 from facegan_ref.grading.results import GradeResult
 from facegan_ref.grading.sample_class import build_sample_class
 from facegan_ref.grading.sample_kit import make_course
+from facegan_ref.grading.sandbox import isolation_problem
 
-TASKS = [
-    (name, task)
-    for name in lesson_names(REPOSITORY)
-    if name != LESSON
-    for task in find_lesson(name).tasks
-]
+LESSONS = [name for name in lesson_names(REPOSITORY) if name != LESSON]
+TASKS = [(name, task) for name in LESSONS for task in find_lesson(name).tasks]
+Graded = dict[tuple[str, str], GradeResult]
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory, _one_thread: None):
-    @lru_cache
-    def grade(lesson: str) -> dict[str, GradeResult]:
-        course: Path = tmp_path_factory.mktemp(lesson)
-        make_course(REPOSITORY, course, [lesson])
+def graded(tmp_path_factory: pytest.TempPathFactory, _one_thread: None) -> Graded:
+    """Return the rows of two students, by lesson and student."""
+    isolation = "none" if isolation_problem() else "require"
+    course = tmp_path_factory.mktemp("lessons")
+    make_course(REPOSITORY, course, LESSONS)
+    for lesson in LESSONS:
         build_sample_class(course, lesson, ["perfect", "blank"])
-        return {row.student: row for row in grade_class(course, lesson, progress=False)}
-
-    return grade
+    plan = make_plan(course, chosen_lessons(course, ALL), isolation=isolation)
+    rows = carry_out(plan, lambda: LocalEngine(2, isolate=isolation == "require"), progress=False)
+    return {(row.lesson, row.student): row for row in rows}
 
 
 @pytest.mark.parametrize(("lesson", "task"), TASKS)
-def test_the_solution_gets_all_points(graded, lesson: str, task: str) -> None:
-    row = graded(lesson)["perfect"]
+def test_the_solution_gets_all_points(graded: Graded, lesson: str, task: str) -> None:
+    row = graded[lesson, "perfect"]
     points = {part.task: part.points for part in row.tasks}
     assert points[task] == find_lesson(lesson).tasks[task].points, row.notes
 
 
 @pytest.mark.parametrize(("lesson", "task"), TASKS)
-def test_the_untouched_lesson_gets_none(graded, lesson: str, task: str) -> None:
-    row = graded(lesson)["blank"]
+def test_the_untouched_lesson_gets_none(graded: Graded, lesson: str, task: str) -> None:
+    row = graded[lesson, "blank"]
     found = {part.task: part for part in row.tasks}[task]
     assert found.points == 0 and not found.attempted, row.notes
     assert row.reason == "not attempted"
 
 
-def test_the_totals_of_the_course(graded) -> None:
-    lessons = sorted({lesson for lesson, _ in TASKS})
-    rows = [graded(lesson)["perfect"] for lesson in lessons]
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_nobody_is_suspected(graded: Graded, lesson: str) -> None:
+    for student in ("perfect", "blank"):
+        row = graded[lesson, student]
+        assert (row.status, row.suspicious) == ("graded", [])
+
+
+def test_the_totals_of_the_course(graded: Graded) -> None:
+    rows = [row for (_, student), row in graded.items() if student == "perfect"]
+    assert len(rows) == len(LESSONS)
     assert all(row.points == row.max_points for row in rows)
     assert sum(row.points for row in rows) + find_lesson(LESSON).points == 165
