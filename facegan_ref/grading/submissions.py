@@ -23,6 +23,7 @@ UNUSED_PATTERNS = ("*.py", "*.pyc", "*.pyd", "*.pyx", "*.so", "*.dll", "*.dylib"
 
 MAX_NOTEBOOK_BYTES = 64 * 2**20
 MAX_FILE_BYTES = 16 * 2**20
+MAX_FILES = 100
 MAX_CELLS = 1000
 """A lesson has fewer than a hundred; each one costs time in many steps of grading."""
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
@@ -223,5 +224,7 @@ def _sort_extra_files(found: Submission, folder: Path, files: list[Path]) -> Non
         if path.is_symlink() or path.stat().st_size > MAX_FILE_BYTES:
             name = code(path.relative_to(folder))
             found.notes.append(f"{name} was not used: it is a link, or above 16 MB.")
-        else:
+        elif len(found.extra_files) < MAX_FILES:
             found.extra_files.append(path)
+    if len(found.extra_files) == MAX_FILES:
+        found.notes.append(f"Beside the notebook at most {MAX_FILES} files are used.")

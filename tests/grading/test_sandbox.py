@@ -227,6 +227,7 @@ BORROWED = [
     "def f(r, f, g=L.discriminator_loss): return g(r, f)",
     "import types; f = types.FunctionType(L.discriminator_loss.__code__, {'F': torch})",
     "import functools; f = functools.partial(L.discriminator_loss)",
+    "exec(compile(open(L.__file__).read(), L.__file__, 'exec')); f = discriminator_loss; del L",
     "kept = [{'it': (L,)}]; f = lambda r, f: kept[0]['it'][0].discriminator_loss(r, f)",
 ]
 
@@ -240,9 +241,7 @@ def test_who_holds_the_reference_gets_no_points(answer: str) -> None:
         reply = sandbox.run({**check, "seed": 3, "points": 4}, 30)
     refused = [o["evalue"] for o in reply.outputs if o["output_type"] == "error"]
     if answer in BORROWED:
-        assert (
-            reply.points is None and "got hold of the reference's facegan_ref.losses" in refused[0]
-        )
+        assert reply.points is None and "got hold of the reference's" in refused[0]
     else:
         assert refused == [] and reply.points < 4
 

@@ -159,3 +159,12 @@ def test_a_link_is_no_hand_in(tmp_path: Path) -> None:
     (folder / "03_losses.ipynb").symlink_to(solution)
     found = inspect_folder(folder, "03_losses", KNOWN)
     assert found.notebook is None and "is only a link" in found.problem
+
+
+def test_of_many_files_the_first_are_used(tmp_path: Path) -> None:
+    write(tmp_path / "03_losses.ipynb", text(cell("1", "task-3-1")))
+    for number in range(submissions.MAX_FILES + 20):
+        write(tmp_path / f"note-{number}.txt", "x")
+    found = inspect_folder(tmp_path, "03_losses", {"task-3-1"})
+    assert len(found.extra_files) == submissions.MAX_FILES
+    assert found.notes == ["Beside the notebook at most 100 files are used."]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import types
 from collections.abc import Collection, Iterator
+
+import facegan_ref
+
+_PACKAGE = os.path.dirname(facegan_ref.__file__) + os.sep
 
 
 class Borrowed:
@@ -19,20 +24,30 @@ class Borrowed:
 
     def __init__(self, names: Collection[str]) -> None:
         self._things: dict[int, str] = {}
-        places = [place for place in sys.modules if place.startswith("facegan_ref.")]
-        for place in sorted(places, key=len):  # the place of definition before those of use
-            module = sys.modules[place]
+        for place, module in list(sys.modules.items()):
+            if not place.startswith("facegan_ref."):
+                continue
             for name in set(names) & set(vars(module)):
-                for thing in _parts(vars(module)[name]):
-                    self._things.setdefault(id(thing), f"{place}.{name}")
+                value = vars(module)[name]
+                label = f"{getattr(value, '__module__', place)}.{name}"
+                self._things |= {id(part): label for part in _parts(value)}
                 self._things[id(module)] = place
 
     def held(self, namespace: dict) -> list[str]:
         """Return which of them the `namespace`, or any object made since the fork, refers to."""
         things = gc.get_objects()
         referents = gc.get_referents(namespace, *things)
-        found = self._things.keys() & set(map(id, referents))
-        return sorted({self._things[number] for number in found})
+        found = {self._things[number] for number in self._things.keys() & set(map(id, referents))}
+        return sorted(found | {thing.__name__ for thing in things if _was_run_again(thing)})
+
+
+def _was_run_again(thing: object) -> bool:
+    """Whether a function of the notebook comes out of a file of this package, as by `%run`."""
+    return (
+        isinstance(thing, types.FunctionType)
+        and thing.__module__ == "__main__"
+        and thing.__code__.co_filename.startswith(_PACKAGE)
+    )
 
 
 def _parts(thing: object) -> Iterator[object]:
