@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +31,14 @@ class GradedClass:
         return self.rows[student].feedback.read_text(encoding="utf-8")
 
 
-def fingerprints(folder: Path) -> dict[str, str]:
-    """Return the checksum of each file below `folder`."""
+def fingerprints(
+    folder: Path, wanted: Callable[[Path], bool] = lambda path: True
+) -> dict[str, str]:
+    """Return the checksum of each file below `folder`, or of those that are `wanted`."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and wanted(path)
     }
 
 
