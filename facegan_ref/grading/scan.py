@@ -25,7 +25,7 @@ from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.marks import read_mark
 from facegan_ref.grading.notes import add_note, cell_label, grading_data
 from facegan_ref.grading.scanning.call_rules import CallRules
-from facegan_ref.grading.scanning.findings import KINDS, PACKAGE, Allowance, Found
+from facegan_ref.grading.scanning.findings import KINDS, Allowance, Found
 from facegan_ref.grading.scanning.flow import Flow
 from facegan_ref.grading.scanning.scopes import Place
 from facegan_ref.grading.scanning.text import MAX_CHARS, Unreadable, instructors_tree, parse_cell
@@ -163,21 +163,12 @@ def is_demo(cell: NotebookNode) -> bool:
 
 
 def importable(nb: NotebookNode) -> tuple[set[str], set[str]]:
-    """Return what a student's cells may import of the package, and the names that are graded.
-
-    A whole module that only a demonstration imports, to draw with the finished answers, is not
-    among it.
-    """
-    locked = [cell for cell in nb.cells if cell.cell_type == "code" and is_locked(cell)]
-    key = "\0".join(cell.source for cell in locked)
+    """Return what a student's cells may import of the package, and the names that are graded."""
+    key = "\0".join(c.source for c in nb.cells if c.cell_type == "code" and is_locked(c))
     if key not in _IMPORTABLE:
-        allowed, graded = what_may_be_imported(nb)
-        run = [cell for cell in locked if not is_demo(cell)]
-        needed, _ = what_may_be_imported(NotebookNode(cells=run))
-        whole = {entry for entry in allowed if entry.startswith(f"{PACKAGE}:")}
         if len(_IMPORTABLE) > 50:
             _IMPORTABLE.clear()
-        _IMPORTABLE[key] = allowed - (whole - needed), graded
+        _IMPORTABLE[key] = what_may_be_imported(nb)
     return _IMPORTABLE[key]
 
 

@@ -28,6 +28,7 @@ class Kind(NamedTuple):
 KINDS = {
     # the reference's answers
     "reference": Kind("uses the reference package ({})", "R--"),
+    "within": Kind("uses the reference package ({})", "R-R"),  # past the guard of imports
     "detour": Kind("imports the reference package by a detour ({})", "RRR", True),
     "import": Kind("imports a module whose name cannot be read ({})", "RRR", True),
     "files": Kind("reads files of the course ({})", "R-R"),

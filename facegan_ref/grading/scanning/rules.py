@@ -127,7 +127,7 @@ class Rules:
             self._used(node, path)
             owner = path.removesuffix(f".{name}")
             if self._leads_out(owner, path) and not name.startswith("__"):
-                self.report(node, "reference", path)
+                self.report(node, "within", path)
             if path == "sys.modules" and not self._membership:
                 self.report(node, "curious", path)
             if path.startswith(f"{PACKAGE}.") and name in ("__file__", "__path__", "__spec__"):
