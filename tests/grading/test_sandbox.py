@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from facegan_ref.grading.execute import ALWAYS_ALLOWED
 from facegan_ref.grading.sandbox import (
     IsolationUnavailable,
     Limits,
@@ -220,6 +221,43 @@ def test_what_cannot_be_stored_is_shown_as_text() -> None:
         "error",
     ]
     assert str(reply.outputs).encode()
+
+
+IMPORTS = {
+    "import facegan_ref; facegan_ref.losses": "AttributeError",
+    "import facegan_ref.figures; facegan_ref.losses": "AttributeError",
+    "import facegan_ref.losses": "ImportError",
+    "from facegan_ref import losses": "ImportError",
+    "from facegan_ref.losses import discriminator_loss": "ImportError",
+    "from facegan_ref.checks import engine": "ImportError",
+    "import facegan_ref.figures as f; f.BLUE": "",
+    "import facegan_ref.data.faces; facegan_ref.data.faces.to_tanh_range": "",
+    "from facegan_ref.data.toyfaces import ToyFaces": "",
+    "from facegan_ref.checks import grade, hint": "",
+    "from facegan_ref.steps import generator_step": "",
+}
+
+
+@pytest.mark.parametrize("source", IMPORTS)
+def test_what_may_be_imported_of_the_package(source: str) -> None:
+    allowed = [*ALWAYS_ALLOWED, "facegan_ref.steps:generator_step"]
+    with Session(isolate=True, allowed=allowed, denied=["discriminator_loss"]) as sandbox:
+        reply = sandbox.run({"kind": "cell", "source": source}, 5)
+    errors = [o["ename"] for o in reply.outputs if o["output_type"] == "error"]
+    assert errors == [IMPORTS[source]] * bool(IMPORTS[source])
+
+
+@pytest.mark.parametrize("slip", ["torch.manual_seed = 42", "torch.load = print"])
+def test_honest_slips_are_put_back_and_cost_nothing(slip: str) -> None:
+    with Session(isolate=True) as sandbox:
+        answer = (
+            "def f(r, f): return (torch.logaddexp(-r, r * 0) + torch.logaddexp(f, f * 0)).mean()"
+        )
+        cell = f"import torch, torch.nn.functional as F\n{slip}\n{answer}"
+        sandbox.run({"kind": "cell", "source": cell}, 5)
+        check = {"kind": "check", "source": "grade('3.1', f)", "task": "3.1", "fresh": False}
+        reply = sandbox.run({**check, "seed": 3, "points": 4}, 30)
+    assert reply.points == 4 and len(reply.found) >= 1
 
 
 BORROWED = [

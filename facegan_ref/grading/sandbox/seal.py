@@ -43,6 +43,7 @@ _HARMLESS = (
     "builtins.print", "builtins.input", "time.sleep", "torch.load", "torch.save",
     "torch.serialization.load", "torch.serialization.save", "torch.compile", "warnings.",
     "torch.set_printoptions", "numpy.set_printoptions",
+    "torch.manual_seed", "torch.random.manual_seed", "numpy.random.seed", "random.seed",  # = 42
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+import facegan_ref
 from facegan_ref.grading.sandbox.recorder import Recorder
 
 
@@ -115,6 +116,8 @@ class StudentBuiltins:
     def __init__(self, allowed: Collection[str], denied: Collection[str]) -> None:
         self.allowed, self.denied = frozenset(allowed), frozenset(denied)
         self.classes: list[type] = []
+        self._view = types.ModuleType(self.package, "The part of it that may be used.")
+        self._view.__version__ = facegan_ref.__version__
         self._import, self._build_class = builtins.__import__, builtins.__build_class__
         self.module = types.ModuleType("builtins", builtins.__doc__)
         self.module.__dict__.update(builtins.__dict__)
@@ -140,7 +143,14 @@ class StudentBuiltins:
                 self._require_no_answers(getattr(module, wanted, None), f"{name}.{wanted}")
             if not fromlist:
                 self._require_no_answers(sys.modules[name], name)
+                return self._view_of(name)
         return module
+
+    def _view_of(self, name: str) -> types.ModuleType:
+        """Return a package that has only what was imported by `import package.module`."""
+        for part in name.split(".")[1:2]:
+            setattr(self._view, part, sys.modules[f"{self.package}.{part}"])
+        return self._view
 
     def _require_no_answers(self, value: object, name: str) -> None:
         """A whole module of the reference would hand over all that it defines."""
