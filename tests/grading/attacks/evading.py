@@ -137,6 +137,73 @@ exec(text)
 """
     + WRAPPER,
 }
+# What is held where nobody looks, once it was found by the way of "format-field".
+FOUND = """
+import string
+def look(text, thing):
+    return string.Formatter().get_field(text, [thing], {})[0]
+def theirs():
+    run = look("0.__glo" + "bals__[find_task]", grade)("3.1").checks[4].run
+    return look("0.__glo" + "bals__[losses].$name", run)
+"""
+KEPT = {
+    "late": """
+def $name(*logits):
+    return theirs()(*logits)
+""",
+    "weakly": """
+import weakref
+def $name(*logits, kept=weakref.ref(theirs())):
+    return kept()(*logits)
+""",
+    "in-an-array": """
+import numpy
+kept_$name = numpy.empty((), dtype=object)
+kept_$name[()] = theirs()
+def $name(*logits):
+    return kept_$name.item()(*logits)
+""",
+    "in-a-module": """
+import matplotlib
+matplotlib.kept_$name = theirs()
+def $name(*logits):
+    return matplotlib.kept_$name(*logits)
+""",
+    "in-a-registry": """
+import codecs
+codecs.register_error("kept_$name", theirs())
+def $name(*logits):
+    return codecs.lookup_error("kept_$name")(*logits)
+""",
+    "by-its-names": """
+kept_$name = look("0.__glo" + "bals__", theirs())
+def $name(*logits):
+    return kept_$name["$name"](*logits)
+""",
+    "by-its-method": """
+kept_$name = theirs().__call__
+def $name(*logits):
+    return kept_$name(*logits)
+""",
+    "by-a-copy": """
+import copy, types
+run = theirs()
+kept_$name = types.FunctionType(look("0.__co" + "de__", run).replace(co_name="mine"),
+                                {**look("0.__glo" + "bals__", run)}, "mine",
+                                look("0.__defaults__", run))
+def $name(*logits):
+    return kept_$name(*logits)
+""",
+    "by-a-copy-of-the-code": """
+run = theirs()
+def $name(*logits): pass
+$name.__setattr__("__co" + "de__", look("0.__co" + "de__", run).replace(co_filename="cell"))
+$name.__defaults__ = look("0.__defaults__", run)
+smooth_real_labels = lambda logits, smoothing: torch.full_like(logits, 1 - smoothing)
+""",
+}
+HIDDEN |= {f"kept-{what}": FOUND + text for what, text in KEPT.items()}
+
 STOPPED = ("type-hints", "signature", "doctest", "previous-cell-as-text")
 """These get no further than to an import that is refused, as an honest mistake would be."""
 for what, text in HIDDEN.items():
