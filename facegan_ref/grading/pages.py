@@ -116,7 +116,7 @@ class PageExporter(InPlace, HTMLExporter, _Renderer):
         if not cells or not foot or not cells[-1].endswith(foot) or "jp-Notebook" in html:
             return None
         cells[-1] = cells[-1].removesuffix(foot)
-        frame = self._tidied(head + _SEAM + foot)
+        top, frame = self._frame(head, foot)
         around = open_elements(frame, _TAG)
         if around is None or frame.count(self._seam) != 1:
             return None
@@ -130,7 +130,19 @@ class PageExporter(InPlace, HTMLExporter, _Renderer):
             if not (page.startswith(opening) and page.endswith(closing)):
                 return None
             tidied.append(page[len(opening) : -len(closing)])
-        return frame.replace(self._seam, "".join(tidied))
+        page = frame.replace(self._seam, "".join(tidied))
+        return top + page.removeprefix("<html>") if top else page
+
+    def _frame(self, head: str, foot: str) -> tuple[str, str]:
+        """Tidy up what is around the cells: the head, the same on all pages, and the rest."""
+        styles, end, rest = head.partition("</head>")
+        text = styles + end + _SEAM + "</html>"
+        page = self._memory.recall(("styles", text), lambda: self._tidied(text))
+        frame = self._tidied(f"<html>{rest}{_SEAM}{foot}")
+        is_whole = page.endswith(f"{self._seam}</html>") and page.count(self._seam) == 1
+        if not (end and is_whole and frame.startswith("<html>")):
+            return "", self._tidied(head + _SEAM + foot)
+        return page.partition(self._seam)[0], frame
 
     @cached_property
     def _seam(self) -> str:

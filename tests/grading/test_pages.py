@@ -117,11 +117,11 @@ def test_cells_seen_before_are_not_tidied_again() -> None:
     exporter = CountingExporter(parent=converter, config=converter.config)
     new = nbformat.v4.new_markdown_cell("One of my own.", id="own")
     page(exporter, notebook())
-    assert exporter.pieces == 2 + 3, "the frame, the seam, and each cell"
+    assert exporter.pieces == 3 + 3, "the head, the frame, the seam, and each cell"
     page(exporter, notebook(), score=2.0)
-    assert exporter.pieces == 5 + 1
+    assert exporter.pieces == 6 + 1
     page(exporter, notebook(new))
-    assert exporter.pieces == 6 + 2
+    assert exporter.pieces == 7 + 2
 
 
 def test_open_elements() -> None:
