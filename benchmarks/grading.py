@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import statistics
@@ -65,8 +66,11 @@ def make_courses(folder: Path, number: int) -> tuple[Path, Path]:
     return plain, ours
 
 
-def run(course: Path, *command: str) -> float:
-    """Run a command of this Python in the course folder; return how many seconds it took."""
+def run(course: Path, *command: str) -> tuple[float, float]:
+    """Run a command of this Python in the course folder; return its seconds, and the processor's.
+
+    The processor's are those of all processes that it waited for.
+    """
     scripts = os.path.dirname(sys.executable)
     environment = {
         **os.environ,
@@ -74,7 +78,7 @@ def run(course: Path, *command: str) -> float:
         "PYTHONPATH": str(ROOT),
         "FACEGAN_CHECK_SEED": "7",
     }
-    start = time.perf_counter()
+    start, used = time.perf_counter(), processor_seconds()
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=course,
@@ -82,10 +86,16 @@ def run(course: Path, *command: str) -> float:
         capture_output=True,
         text=True,
     )
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start, processor_seconds() - used
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return seconds
+
+
+def processor_seconds() -> float:
+    """Return what this process's ended children have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def points(course: Path) -> dict[tuple[str, str], float]:
@@ -107,7 +117,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    seconds: dict[str, list[float]] = {"autograde": [], "with feedback": [], "facegan": []}
+    seconds: dict[str, list[tuple[float, float]]] = {
+        "autograde": [],
+        "with feedback": [],
+        "facegan": [],
+    }
     phases: dict[str, list[float]] = {name: [] for name in PHASES}
     with tempfile.TemporaryDirectory(prefix="facegan-benchmark-") as folder:
         plain, ours = make_courses(Path(folder), options.submissions)
@@ -115,7 +129,8 @@ def main() -> None:
         def by_nbgrader() -> None:
             seconds["autograde"].append(run(plain, "nbgrader", "autograde", LESSON, "--force"))
             feedback = run(plain, "nbgrader", "generate_feedback", LESSON, "--force")
-            seconds["with feedback"].append(seconds["autograde"][-1] + feedback)
+            both = (a + b for a, b in zip(seconds["autograde"][-1], feedback, strict=True))
+            seconds["with feedback"].append(tuple(both))
 
         def by_facegan() -> None:
             command = ("facegan_ref", "grade", "03", "--force", "--jobs", str(options.jobs))
@@ -138,7 +153,7 @@ def main() -> None:
 
 def report(
     options: argparse.Namespace,
-    seconds: dict[str, list[float]],
+    seconds: dict[str, list[tuple[float, float]]],
     phases: dict[str, list[float]],
     cells: int,
 ) -> None:
@@ -147,18 +162,23 @@ def report(
         f"{options.submissions} hand-ins of {LESSON}, {cells} graded cells with the same points; "
         f"medians of {options.rounds} rounds"
     )
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ours = medians.pop("facegan")
-    rate = 60 * options.submissions
-    print(f"{'':<34}  seconds  hand-ins/minute  facegan grade is faster by")
-    for name, label in (
-        ("autograde", "nbgrader autograde"),
-        ("with feedback", "nbgrader autograde, generate_feedback"),
-    ):
-        median = medians[name]
-        print(f"{label:<38} {median:8.1f} {rate / median:12.1f} {median / ours:12.1f} times")
-    label = f"facegan grade --jobs {options.jobs}, feedback"
-    print(f"{label:<38} {ours:8.1f} {rate / ours:12.1f}")
+    labels = {
+        "autograde": "nbgrader autograde",
+        "with feedback": "nbgrader autograde, generate_feedback",
+        "facegan": f"facegan grade --jobs {options.jobs} (with feedback)",
+    }
+    medians = {
+        name: [statistics.median(values) for values in zip(*pairs, strict=True)]
+        for name, pairs in seconds.items()
+    }
+    ours = medians["facegan"]
+    print(f"{'':<38}  hand-ins/minute  facegan is faster by  processor s a hand-in  less by")
+    for name, (wall, processor) in medians.items():
+        print(
+            f"{labels[name]:<38} {60 * options.submissions / wall:16.1f}"
+            f" {wall / ours[0]:15.1f} times {processor / options.submissions:21.2f}"
+            f" {processor / ours[1]:8.1f} times"
+        )
     print("\nfacegan grade, milliseconds a hand-in by the clock of its process, medians:")
     for name in PHASES:
         print(f"  {name:<9} {1000 * statistics.median(phases[name]):7.0f}")
