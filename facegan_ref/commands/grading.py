@@ -82,7 +82,7 @@ def grade(
         click.echo(f"\nstopped after {len(done)} hand-ins; the same command goes on", err=True)
         raise
     _report(rows, lessons, csv_file, course.resolve())
-    click.echo(f"\n{len(done)} graded, {len(plan.unchanged)} unchanged since they were")
+    click.echo(f"{len(done)} graded, {len(plan.unchanged)} unchanged since they were")
     raise SystemExit(1 if any(row.status == "failed" for row in rows) else 0)
 
 
@@ -97,13 +97,18 @@ def _report(rows: list[GradeResult], lessons: list[str], csv_file: Path | None, 
     from facegan_ref.grading.config import PRIVATE
     from facegan_ref.grading.table import class_table, what_to_look_at, write_csv
 
+    files = [] if csv_file is None else [csv_file]
     for lesson in lessons:
         of_lesson = [row for row in rows if row.lesson == lesson]
         click.echo(class_table(of_lesson) + "\n")
         if csv_file is None:
-            write_csv(root / PRIVATE / f"grades-{lesson}.csv", of_lesson, root)
+            files.append(root / PRIVATE / f"grades-{lesson}.csv")
+            write_csv(files[-1], of_lesson, root)
     if csv_file is not None:
         write_csv(csv_file, rows, root)
-    click.echo(what_to_look_at(rows))
-    click.echo(f"grades    {csv_file or root / PRIVATE / 'grades-LESSON.csv'}")
-    click.echo(f"feedback  {root / PRIVATE / 'feedback'}/STUDENT/LESSON/LESSON.html")
+    lists = what_to_look_at(rows)
+    if lists:
+        click.echo(f"{lists}\n")
+    for file in files:
+        click.echo(f"grades    {file}")
+    click.echo(f"feedback  {root / PRIVATE / 'feedback'}/STUDENT/LESSON/LESSON.html\n")

@@ -22,6 +22,7 @@ from facegan_ref.grading.results import GradeResult
 from facegan_ref.grading.state import StateFolder, folder_digest, lesson_digest
 
 ALL = "all"
+MAX_LOG_BYTES = 16 * 2**20
 _LESSON = ".lesson"  # no student can be called so
 
 
@@ -50,7 +51,8 @@ def chosen_lessons(course_dir: Path, lesson: str) -> list[str]:
     if lesson != ALL:
         return [find_lesson(root, lesson)]
     submitted = root / load_config(root).CourseDirectory.submitted_directory
-    return [name for name in lesson_names(root) if any(submitted.glob(f"*/{name}/"))]
+    handed_in = {path.name for path in submitted.glob("*/*") if path.is_dir()}
+    return [name for name in lesson_names(root) if name in handed_in]
 
 
 def make_plan(
@@ -93,9 +95,10 @@ def _add_lesson(
     plan: Plan, room: Classroom, wanted: Sequence[str], force: bool, isolation: str | None
 ) -> None:
     state = StateFolder(room.root, room.lesson)
+    if room.log_file.is_file() and room.log_file.stat().st_size > MAX_LOG_BYTES:
+        room.log_file.unlink()
     digest = lesson_digest(room.root, room.lesson, room.config)
     if state.read(_LESSON).get("digest") != digest or not _is_entered(room):
-        room.log_file.unlink(missing_ok=True)
         room.enter_courses()
         room.enter_lesson()
         state.write(_LESSON, {"digest": digest})

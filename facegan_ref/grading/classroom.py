@@ -92,7 +92,11 @@ class Classroom:
 
     def students(self) -> list[str]:
         """Return everybody of whom there is a folder in submitted/, or a name in the gradebook."""
-        folders = {p.name for p in self.submitted.glob("*/") if not p.name.startswith(".")}
+        folders = {
+            path.name
+            for path in self.submitted.glob("*")
+            if path.is_dir() and not path.name.startswith(".")
+        }
         with Gradebook(self.db_url) as gradebook:
             return sorted(folders | {student.id for student in gradebook.students})
 

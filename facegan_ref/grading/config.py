@@ -102,6 +102,8 @@ def course_config(root: Path) -> Config:
         CheckCellMetadata,
     ]
     c.OverwriteCells.add_missing_cells = True
+    # For `nbgrader validate`, which runs the instructor's own notebooks in a kernel. The limits of
+    # hand-ins are those of GuardedExecute.
     c.Execute.timeout = CELL_TIMEOUT_S
     c.Execute.startup_timeout = 120
     c.Execute.iopub_timeout = 30

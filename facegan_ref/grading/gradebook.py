@@ -65,8 +65,10 @@ class OpenGradebook(Gradebook):
         options: dict = {"pool_pre_ping": True}
         if url.get_backend_name() == "sqlite":
             options = {"connect_args": {"timeout": LOCK_WAIT_S}}
-        self.engine = create_engine(url, **options)
-        factory = sessionmaker(bind=self.engine, class_=_SavedAtOnce, expire_on_commit=False)
+        self.engine = create_engine(url, future=True, **options)
+        factory = sessionmaker(
+            bind=self.engine, class_=_SavedAtOnce, expire_on_commit=False, future=True
+        )
         self.db = scoped_session(factory)
         self.course_id = "default_course"
         self.authenticator = None
@@ -96,7 +98,7 @@ class OpenGradebook(Gradebook):
                     ),
                 )
             )
-            with Session(self.engine) as session:  # of its own: the cells outlive it
+            with Session(self.engine, future=True) as session:  # of its own: the cells outlive it
                 found = session.execute(wanted).unique().scalar_one_or_none()
             if found is None:
                 raise MissingEntry(f"No such notebook: {assignment}/{name}")
