@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from catalogue import HAND_INS
+from catalogue import GRADED
 from hand_ins import HandIn
 from hostile_class import HostileClass, grade_hand_ins
 
@@ -29,7 +29,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, _one_thread: None) -> dict
     if problem:
         pytest.skip(f"hand-ins cannot be isolated here: {problem}")
     classes: dict[tuple[str, bool], list[HandIn]] = {}
-    for hand_in in HAND_INS.values():
+    for hand_in in GRADED.values():
         classes.setdefault((hand_in.lesson, hand_in.hurried), []).append(hand_in)
     found = {}
     for (lesson, hurried), chosen in classes.items():

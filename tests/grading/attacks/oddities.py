@@ -214,5 +214,6 @@ SUSPECTED = {
     "odd-compares-with-the-reference",
     "odd-partial-load",
     "odd-threads-of-its-own",
+    "executes-another",
 }
 assert set(HAND_INS) >= SUSPECTED

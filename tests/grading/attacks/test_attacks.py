@@ -8,7 +8,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
-from catalogue import HAND_INS, SUSPECTED
+from catalogue import GRADED, SUSPECTED
 from hand_ins import HandIn
 from hostile_class import HostileClass
 from scripts import TOKEN
@@ -20,17 +20,17 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 def chosen(wanted: Callable[[HandIn], object]) -> list[str]:
     """Return the names of the hand-ins which are `wanted`."""
-    return [name for name, hand_in in HAND_INS.items() if wanted(hand_in)]
+    return [name for name, hand_in in GRADED.items() if wanted(hand_in)]
 
 
-ALL_OF_THEM = tuple(HAND_INS)
+ALL_OF_THEM = tuple(GRADED)
 ATTACKS = chosen(lambda hand_in: hand_in.kind == "attack")
 HONEST = chosen(lambda hand_in: hand_in.kind != "attack" and hand_in.name not in SUSPECTED)
 
 
 @pytest.mark.parametrize("student", ALL_OF_THEM)
 def test_points_are_those_deserved(hostile: dict[str, HostileClass], student: str) -> None:
-    graded, hand_in = hostile[student], HAND_INS[student]
+    graded, hand_in = hostile[student], GRADED[student]
     row, points = graded.rows[student], graded.points(student)
     if hand_in.kind == "attack" and not any(points.values()):
         return  # nothing is right, too: an attack may cost what its answer earns without it
@@ -42,15 +42,15 @@ def test_everybody_is_graded(hostile: dict[str, HostileClass]) -> None:
     rows = {student: hostile[student].rows[student] for student in ALL_OF_THEM}
     assert {name: row.notes for name, row in rows.items() if row.status == "failed"} == {}
     assert [name for name, row in rows.items() if not (row.reason and row.feedback)] == []
-    expected = {name: HAND_INS[name].status for name in ALL_OF_THEM if HAND_INS[name].status}
+    expected = {name: GRADED[name].status for name in ALL_OF_THEM if GRADED[name].status}
     assert {name: rows[name].status for name in expected} == expected
 
 
 def test_feedback_says_why(hostile: dict[str, HostileClass]) -> None:
     silent = {
-        name: HAND_INS[name].says
+        name: GRADED[name].says
         for name in ALL_OF_THEM
-        if HAND_INS[name].says not in hostile[name].feedback(name)
+        if GRADED[name].says not in hostile[name].feedback(name)
     }
     assert silent == {}
 
