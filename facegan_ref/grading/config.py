@@ -31,6 +31,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from facegan_ref.grading.cells import RestoreCells
 from facegan_ref.grading.execute import GuardedExecute
+from facegan_ref.grading.legible import LimitMarkup
 from facegan_ref.grading.notes import WriteNotes
 from facegan_ref.grading.publish import HideHiddenTests, NumberedStubs, WriteAddress
 from facegan_ref.grading.scan import MarkRefused, ScanAnswers
@@ -94,6 +95,7 @@ def course_config(root: Path) -> Config:
         IgnorePattern,
         ClearMetadataPreprocessor,
         LimitOutput,
+        LimitMarkup,
         RequireScore,
         WriteNotes,
         SaveAutoGrades,
