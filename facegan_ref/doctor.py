@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-BASE = ("torch", "torchvision", "numpy", "matplotlib", "pillow", "tqdm", "click")
+BASE = ("torch", "torchvision", "numpy", "matplotlib", "pillow", "tqdm", "click", "safetensors")
 COURSE = ("jupyterlab", "nbgrader", "nbval", "pytest", "ipywidgets")
 
 
