@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import types
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import facegan_ref
 
@@ -20,9 +20,10 @@ class Borrowed:
 
     Args:
         names: what the lesson grades.
+        originals: functions that others took the place of, by the id of the other.
     """
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Collection[str], originals: Mapping[int, types.FunctionType]) -> None:
         self._things: dict[int, str] = {}
         for place, module in list(sys.modules.items()):
             if not place.startswith("facegan_ref."):
@@ -30,8 +31,11 @@ class Borrowed:
             for name in set(names) & set(vars(module)):
                 value = vars(module)[name]
                 label = f"{getattr(value, '__module__', place)}.{name}"
-                self._things |= {id(part): label for part in _parts(value)}
-                self._things[id(module)] = place
+                for part in _parts(value):
+                    self._things[id(part)] = label
+                    if id(part) in originals:
+                        self._things |= {id(p): label for p in _parts(originals[id(part)])}
+                self._things[id(module)] = self._things[id(vars(module))] = place
 
     def held(self, namespace: dict) -> list[str]:
         """Return which of them the `namespace`, or any object made since the fork, refers to."""

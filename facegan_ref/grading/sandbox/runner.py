@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,8 +20,11 @@ from facegan_ref.grading.sandbox import frames, linux, seccomp
 from facegan_ref.grading.sandbox.borrowed import Borrowed
 from facegan_ref.grading.sandbox.limits import Limits
 from facegan_ref.grading.sandbox.recorder import DescriptorFile, RecordedStream, Recorder
-from facegan_ref.grading.sandbox.seal import Seal, is_harmless
-from facegan_ref.grading.sandbox.shell import GradingShell, StudentBuiltins
+from facegan_ref.grading.sandbox.seal import is_harmless
+from facegan_ref.grading.sandbox.shell import StudentBuiltins
+
+if TYPE_CHECKING:
+    from facegan_ref.grading.sandbox.warm import Loaded
 
 
 def confine(limits: Limits, isolated: bool, owner: tuple[int, int], tasks: int) -> None:
@@ -68,16 +72,16 @@ class Runner:
     and, for a check, "points".
     """
 
-    def __init__(
-        self, channel: socket.socket, shell: GradingShell, seal: Seal, start: dict
-    ) -> None:
-        self._channel, self._shell, self._seal = channel, shell, seal
+    def __init__(self, channel: socket.socket, loaded: Loaded, start: dict) -> None:
+        self._channel = channel
+        self._shell, self._seal, self._tripwire = loaded
         self._key = start["key"]
         self._recorder = Recorder(Limits(**start["limits"]))
-        shell.record(self._recorder)
+        self._shell.record(self._recorder)
         self._builtins = StudentBuiltins(start["allowed"], start["denied"])
-        shell.user_module.__dict__["__builtins__"] = self._builtins.module
-        self._borrowed = Borrowed(start["denied"])
+        self._shell.user_module.__dict__["__builtins__"] = self._builtins.module
+        self._graded = start["denied"]
+        self._borrowed = Borrowed(self._graded, self._tripwire.originals)
         self._sealed = True
         self._running = False
         self._forged = ""
@@ -162,7 +166,7 @@ class Runner:
         objects = [defined[name] for name in names]
         torch.set_default_dtype(torch.float32)
         try:
-            with torch.inference_mode(False):
+            with torch.inference_mode(False), self._tripwire.watching(self._graded) as called:
                 if request["fresh"]:
                     result = run_fresh(task, objects, request["seed"])
                 else:
@@ -172,6 +176,8 @@ class Runner:
         replaced = self._seal.broken()
         self._sealed = True
         found += replaced
+        if called and not self._forged:
+            self._forged = f"this notebook has called the reference's {', '.join(sorted(called))}"
         if self._refuse(replaced, "while it was checked"):
             return None, found
         points = min(max(float(result.points), 0.0), float(request["points"]))

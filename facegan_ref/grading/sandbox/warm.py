@@ -26,6 +26,7 @@ from facegan_ref.grading.sandbox.limits import Limits
 if TYPE_CHECKING:
     from facegan_ref.grading.sandbox.seal import Seal
     from facegan_ref.grading.sandbox.shell import GradingShell
+    from facegan_ref.grading.sandbox.tripwire import Tripwire
 
 MAX_REQUEST = 100_000
 _IDLE_S = 5.0  # between looks whether the process that started this one is still there
@@ -44,6 +45,7 @@ class Loaded(NamedTuple):
 
     shell: GradingShell
     seal: Seal
+    tripwire: Tripwire
 
 
 class Job(NamedTuple):
@@ -75,10 +77,10 @@ def load() -> Loaded:
     from facegan_ref.grading.sandbox import runner  # noqa: F401
     from facegan_ref.grading.sandbox.seal import Seal
     from facegan_ref.grading.sandbox.shell import make_shell
+    from facegan_ref.grading.sandbox.tripwire import Tripwire
 
     torch.set_num_threads(1)
-    for number in LESSONS:
-        find_lesson(number)
+    lessons = [find_lesson(number) for number in LESSONS]
     # Making the first optimiser of a class changes the class.
     for kind in vars(torch.optim).values():
         if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer):
@@ -86,7 +88,9 @@ def load() -> Loaded:
                 kind([torch.nn.Parameter(torch.ones(2, 2))])
     shell = make_shell()
     plt.close("all")
-    return Loaded(shell, Seal())
+    graded = {name for lesson in lessons for task in lesson.tasks.values() for name in task.names}
+    tripwire = Tripwire(graded)
+    return Loaded(shell, Seal(), tripwire)
 
 
 def main(line: str) -> None:
@@ -197,7 +201,7 @@ def _starter(job: Job, loaded: Loaded, owner: tuple[int, int], tasks: int) -> Ca
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the runner takes it
         job.report.close()
         _close_all_but(job.channel.fileno())
-        runner = Runner(job.channel, loaded.shell, loaded.seal, job.request)
+        runner = Runner(job.channel, loaded, job.request)
         confine(job.limits, job.request["isolate"], owner, tasks)
         runner.serve()
 
