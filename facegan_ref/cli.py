@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 
 from facegan_ref import __version__
+from facegan_ref.commands.app import app
 from facegan_ref.commands.collect import collect, student_edition
 from facegan_ref.commands.course import check, demo, doctor
 from facegan_ref.commands.directions import directions, strip
 from facegan_ref.commands.evaluate import evaluate
+from facegan_ref.commands.export import card, export
 from facegan_ref.commands.grading import grade
 from facegan_ref.commands.morph import compare, grid, invert, morph
 from facegan_ref.commands.sample import sample
@@ -28,7 +30,7 @@ def cli() -> None:
 
 LATENT = (morph, grid, compare, directions, strip, invert)
 COURSE = (collect, student_edition, grade, demo)
-for command in (train, sample, evaluate, *LATENT, check, doctor):
+for command in (train, sample, evaluate, *LATENT, export, card, app, check, doctor):
     cli.add_command(command)
 if (Path(__file__).parent / "grading").is_dir():  # a student edition has none
     for command in COURSE:

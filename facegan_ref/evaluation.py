@@ -161,7 +161,7 @@ def evaluate(
         }
     protocol = (
         f"{n:,} generated images (recipe {recipe.name}, {recipe.latent} z of {recipe.z_dim}, seed "
-        f"{seed}) against {len(real):,} real ones ({_describe_faces(faces)}); features "
+        f"{seed}) against {len(real):,} real ones ({describe_faces(faces)}); features "
         f"{features.describe()}; KID over {KID_SUBSETS} subsets of {size:,}, unbiased, kernel "
         f"(x·y/{features.dim} + 1)³; precision and recall with k = {NEIGHBOUR}; nearest of "
         f"{len(rest):,} training images, {held_out:,} held out; {_versions()}"
@@ -223,7 +223,7 @@ class QualityMeasure:
         self.real = collect(self.features, real_batches(faces, chosen, self.device, BATCH))
         self.protocol = (
             f"KID × 1000, unbiased, kernel (x·y/{self.features.dim} + 1)³, against "
-            f"{len(self.real):,} real images ({_describe_faces(faces)}, chosen by seed {seed}); "
+            f"{len(self.real):,} real images ({describe_faces(faces)}, chosen by seed {seed}); "
             f"features {self.features.describe()}; {_versions()}"
         )
 
@@ -250,7 +250,8 @@ def _of_size(batches: Iterable[Tensor], size: int) -> Iterator[Tensor]:
         yield batch
 
 
-def _describe_faces(faces: FaceArray) -> str:
+def describe_faces(faces: FaceArray) -> str:
+    """The faces for a protocol: source, crop, size, count, fingerprint."""
     known = [
         str(faces.manifest[key]) for key in ("source", "crop", "resize") if key in faces.manifest
     ]

@@ -19,6 +19,7 @@ from facegan_ref import distributed
 from facegan_ref.architectures import build_networks, show_in_tanh_range
 from facegan_ref.checkpoint import CheckpointError, read_checkpoint
 from facegan_ref.data.faces import FaceArray
+from facegan_ref.export import SHIPPED, SUFFIX, load_exported
 from facegan_ref.interrupt import StopRequest, TrainingStopped, stop_signals
 from facegan_ref.latents import faces_of
 from facegan_ref.pictures import image_grid, load_png, save_curves, save_gif, save_png
@@ -265,15 +266,18 @@ def describe(metrics: dict[str, float]) -> str:
     )
 
 
-def load_generator(path: str | Path) -> tuple[nn.Module, Recipe]:
-    """The generator of a checkpoint file or run folder, in evaluation mode on the CPU.
+def load_generator(path: str | Path | None = None) -> tuple[nn.Module, Recipe]:
+    """The generator of a run's folder, a checkpoint or an exported file; None: the package's own.
 
-    Its images are in [-1, 1]. Where the recipe averages the generator's weights, it is the average.
+    It is in evaluation mode on the CPU, its images are in [-1, 1]. Where the recipe averages the
+    generator's weights, it is the average.
 
     Raises:
-        FileNotFoundError, CheckpointError: as `read_checkpoint`.
+        FileNotFoundError, CheckpointError: as `read_checkpoint` and `load_exported`.
     """
-    path = Path(path)
+    path = SHIPPED if path is None else Path(path)
+    if path.suffix == SUFFIX:
+        return load_exported(path)
     path = path / LAST if path.is_dir() else path
     state = read_checkpoint(path)
     try:

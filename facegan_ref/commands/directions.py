@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from facegan_ref.commands.latent_options import (
@@ -11,11 +13,11 @@ from facegan_ref.commands.latent_options import (
     SeedList,
     save_film,
 )
-from facegan_ref.commands.options import FILE, SEED, real_faces
+from facegan_ref.commands.options import FILE, SEED, open_generator, real_faces, require_data
 
 
 @click.command()
-@click.argument("run", type=FILE)
+@click.argument("run", type=FILE, required=False)
 @real_faces
 @click.option("--attributes", type=NameList(), help="such as Smiling,Male; default: all possible")
 @click.option("--faces", "n", type=click.IntRange(100), default=4000, show_default=True,
@@ -30,7 +32,7 @@ def directions(run, data, images, attributes, n, reach, seed, out):
     A classifier learns the attributes on the data and judges generated faces. The table says how
     good it is on pictures that it has not seen (and how good the more frequent answer would be),
     how many generated faces have the attribute, how many after moving all of them back and forth,
-    and what else a move changes most.
+    and what else a move changes most. Without RUN, the package's own generator is judged.
     """
     import torch
 
@@ -38,9 +40,9 @@ def directions(run, data, images, attributes, n, reach, seed, out):
     from facegan_ref.data.faces import FaceArray
     from facegan_ref.data.toyfaces import ToyFaces
     from facegan_ref.directions import find_directions
-    from facegan_ref.run import load_generator
 
-    generator, recipe = load_generator(run)
+    require_data(run, data)
+    generator, recipe = open_generator(run)
     if data is not None:
         labelled = FaceArray.open(data)
     else:
@@ -57,8 +59,9 @@ def directions(run, data, images, attributes, n, reach, seed, out):
 
 
 @click.command()
-@click.argument("run", type=FILE)
-@click.option("--directions", "file", type=FILE, default="directions.json", show_default=True)
+@click.argument("run", type=FILE, required=False)
+@click.option("--directions", "file", type=FILE,
+              help="default: directions.json, or without RUN the package's own")  # fmt: skip
 @click.option("--attribute", required=True, help="which direction, such as Smiling")
 @click.option(
     "--hold", type=NameList(), default="", help="attributes to leave alone, as far as can be"
@@ -73,15 +76,17 @@ def directions(run, data, images, attributes, n, reach, seed, out):
 @click.option("--out", type=FILE, default="strip.png", show_default=True,
               help=".png: a row a face; .gif or .webp: the faces as a film")  # fmt: skip
 def strip(run, file, attribute, hold, seeds, steps, reach, truncation, fps, scale, out):
-    """Move faces of RUN along an attribute's direction, from without it to with it."""
+    """Move faces of RUN, or of the package's own generator, along an attribute's direction."""
     import torch
 
     from facegan_ref.directions import Directions, without
+    from facegan_ref.export import SHIPPED_DIRECTIONS
     from facegan_ref.latents import faces_of, latents_of_seeds, move
     from facegan_ref.pictures import captioned_grid, image_grid, save_png
-    from facegan_ref.run import load_generator
 
-    generator, recipe = load_generator(run)
+    generator, recipe = open_generator(run)
+    if file is None:
+        file = SHIPPED_DIRECTIONS if run is None else Path("directions.json")
     known = Directions.load(file, generator)
     direction = known[attribute].tensor()
     if hold:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from facegan_ref.commands.options import FILE, SEED, real_faces
+from facegan_ref.commands.options import FILE, SEED, open_generator, real_faces, require_data
 
 
 @click.command()
-@click.argument("run", type=FILE)
+@click.argument("run", type=FILE, required=False)
 @real_faces
 @click.option(
     "--n", type=click.IntRange(1), default=5000, show_default=True, help="how many to generate"
@@ -27,7 +27,7 @@ from facegan_ref.commands.options import FILE, SEED, real_faces
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps")
 @click.option("--out", type=FILE, help="write the numbers and their protocol as JSON too")
 def evaluate(
-    run: Path,
+    run: Path | None,
     data: Path | None,
     images: int,
     n: int,
@@ -36,12 +36,17 @@ def evaluate(
     device: str,
     out: Path | None,
 ) -> None:
-    """Measure the generator of RUN, a run's folder or a checkpoint file, against real faces."""
+    """Measure the generator of RUN against real faces.
+
+    RUN is a run's folder, a checkpoint or an exported generator; without it, the package's own is
+    measured, against --data.
+    """
     from facegan_ref import evaluation
     from facegan_ref.features import get_features
-    from facegan_ref.run import choose_device, load_generator, open_faces
+    from facegan_ref.run import choose_device, open_faces
 
-    generator, recipe = load_generator(run)
+    require_data(run, data)
+    generator, recipe = open_generator(run)
     faces = open_faces(data, recipe, images)
     report = evaluation.evaluate(
         generator, recipe, faces, n, seed, get_features(features), choose_device(device)

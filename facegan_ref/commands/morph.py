@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from facegan_ref.commands.latent_options import SCALE, TRUNCATION, SeedList, save_film
-from facegan_ref.commands.options import FILE, SEED, real_faces
+from facegan_ref.commands.options import FILE, SEED, open_generator, real_faces, require_data
 
 
 @click.command()
-@click.argument("run", type=FILE)
+@click.argument("run", type=FILE, required=False)
 @click.option("--from", "seed0", type=SEED, default=0, show_default=True, help="the first face")
 @click.option("--to", "seed1", type=SEED, default=1, show_default=True, help="the last face")
 @click.option("--frames", type=click.IntRange(2, 480), default=24, show_default=True)
@@ -29,13 +29,15 @@ from facegan_ref.commands.options import FILE, SEED, real_faces
     help=".gif or .webp: a film there and back; .png: all frames side by side",
 )
 def morph(run, seed0, seed1, frames, mode, truncation, fps, scale, out):
-    """Turn one face of RUN into another; each face is called by its seed (see `facegan sample`)."""
+    """Turn one face of RUN into another; each face is called by its seed (see `facegan sample`).
+
+    Without RUN they are faces of the trained generator that comes with the package.
+    """
     from facegan_ref import morph as tools
     from facegan_ref.latents import interpolation, latents_of_seeds
     from facegan_ref.pictures import image_grid, save_png
-    from facegan_ref.run import load_generator
 
-    generator, recipe = load_generator(run)
+    generator, recipe = open_generator(run)
     path = interpolation(recipe, mode)
     z0, z1 = latents_of_seeds(recipe, [seed0, seed1], truncation)
     images = tools.morph(generator, z0, z1, frames, path)
@@ -47,7 +49,7 @@ def morph(run, seed0, seed1, frames, mode, truncation, fps, scale, out):
 
 
 @click.command()
-@click.argument("run", type=FILE)
+@click.argument("run", type=FILE, required=False)
 @click.option(
     "--corners",
     type=SeedList(),
@@ -64,11 +66,10 @@ def grid(run, corners, side, mode, truncation, scale, out):
     """Draw the faces of RUN between four corner faces, a morph in two ways at once."""
     from facegan_ref.latents import faces_of, interpolation, latent_grid, latents_of_seeds
     from facegan_ref.pictures import image_grid, save_png
-    from facegan_ref.run import load_generator
 
     if len(corners) != 4:
         raise ValueError(f"--corners has {len(corners)} seeds, expected 4, such as 0,1,2,3")
-    generator, recipe = load_generator(run)
+    generator, recipe = open_generator(run)
     path = interpolation(recipe, mode)
     z = latent_grid(latents_of_seeds(recipe, corners, truncation), side, side, path)
     save_png(image_grid(faces_of(generator, z), side), out, scale)
@@ -76,7 +77,7 @@ def grid(run, corners, side, mode, truncation, scale, out):
 
 
 @click.command()
-@click.argument("run", type=FILE)
+@click.argument("run", type=FILE, required=False)
 @real_faces
 @click.option("--n", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="of the first face")
@@ -94,9 +95,10 @@ def compare(run, data, images, n, seed, scale, out):
     from facegan_ref.latents import faces_of, latents_of_seeds
     from facegan_ref.metrics import nearest_neighbours
     from facegan_ref.pictures import captioned_grid, save_png
-    from facegan_ref.run import load_generator, open_faces
+    from facegan_ref.run import open_faces
 
-    generator, recipe = load_generator(run)
+    require_data(run, data)
+    generator, recipe = open_generator(run)
     real = open_faces(data, recipe, images)
     if real.image_size != recipe.image_size:
         raise ValueError(
@@ -120,8 +122,8 @@ def compare(run, data, images, n, seed, scale, out):
 
 
 @click.command()
-@click.argument("run", type=FILE)
-@click.argument("picture", type=FILE)
+@click.argument("run", type=FILE, required=False)
+@click.argument("picture", type=FILE, required=False)
 @click.option("--steps", type=click.IntRange(1, 10_000), default=300, show_default=True)
 @click.option("--restarts", type=click.IntRange(1, 64), default=8, show_default=True)
 @click.option("--seed", type=SEED, default=0, show_default=True)
@@ -134,7 +136,7 @@ def invert(run, picture, steps, restarts, seed, seed1, scale, out):
     """Find the face of RUN that is most like PICTURE, and morph it into another one.
 
     PICTURE is any JPEG or PNG; its middle square is used, where the face should sit as in the
-    pictures of the training.
+    pictures of the training. Without RUN, it is a face of the package's own generator.
     """
     import math
 
@@ -143,10 +145,13 @@ def invert(run, picture, steps, restarts, seed, seed1, scale, out):
     from facegan_ref import morph as tools
     from facegan_ref.latents import interpolation, latents_of_seeds
     from facegan_ref.pictures import captioned_grid, load_picture, save_png
-    from facegan_ref.run import load_generator
     from facegan_ref.sampling import draw_latent
 
-    generator, recipe = load_generator(run)
+    if picture is None:  # one name alone is the picture's
+        run, picture = None, run
+    if picture is None:
+        raise click.UsageError("Missing argument 'PICTURE'.")
+    generator, recipe = open_generator(run)
     image = load_picture(picture, recipe.image_size)
     starts = draw_latent(recipe, restarts, torch.Generator().manual_seed(seed))
     limit = 1.0 if recipe.latent == "uniform" else math.inf
