@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facegan_ref.recipes import parse_policy
 
@@ -82,3 +82,27 @@ def diff_augment(images: Tensor, policy: str, generator: torch.Generator | None 
     for name in parse_policy(policy):
         images = TRANSFORMATIONS[name](images, generator)
     return images
+
+
+class AugmentedDiscriminator(nn.Module):
+    """A discriminator that sees everything augmented, each batch anew.
+
+    In its place in `discriminator_step` and `generator_step`, real and generated images are
+    augmented alike, in both steps, and G's gradient passes through; no call can be forgotten.
+
+    Args:
+        discriminator: images to logits; its parameters are this module's.
+        policy: as in `diff_augment`; may be changed between calls.
+        rng: source of randomness on the images' device; torch's global one when None.
+
+    Source: Zhao et al. 2020, equations 4 and 5.
+    """
+
+    def __init__(self, discriminator: nn.Module, policy: str, rng: torch.Generator | None = None):
+        super().__init__()
+        self.discriminator = discriminator
+        self.policy = policy
+        self.rng = rng
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.discriminator(diff_augment(images, self.policy, self.rng))

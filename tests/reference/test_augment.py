@@ -3,8 +3,18 @@
 import pytest
 import torch
 
-from facegan_ref.augment import TRANSFORMATIONS, change_colour, cut_out, diff_augment, translate
+from facegan_ref.augment import (
+    TRANSFORMATIONS,
+    AugmentedDiscriminator,
+    change_colour,
+    cut_out,
+    diff_augment,
+    translate,
+)
+from facegan_ref.models import Discriminator, Generator
 from facegan_ref.recipes import AUGMENTATIONS
+from facegan_ref.stabilise import make_optimizers
+from facegan_ref.steps import discriminator_step, generator_step
 
 
 def seeded(seed=0):
@@ -77,3 +87,30 @@ def test_colour_changes_brightness_saturation_and_contrast():
 def test_an_unknown_name_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="'flip' is not known; there are color, translation, cut"):
         diff_augment(torch.zeros(1, 3, 8, 8), "color,flip")
+
+
+def test_an_augmented_discriminator_augments_all_three_batches_of_a_round():
+    seen = []
+
+    class Seeing(Discriminator):
+        def forward(self, x):
+            seen.append(x.detach())
+            return super().forward(x)
+
+    generator, discriminator = Generator(4, 2, image_size=16), Seeing(ndf=2, image_size=16)
+    made = []
+    generator.register_forward_hook(lambda module, inputs, images: made.append(images.detach()))
+    augmented = AugmentedDiscriminator(discriminator, "cutout", seeded())
+    assert list(augmented.parameters()) == list(discriminator.parameters())
+    optimizer_g, optimizer_d = make_optimizers(generator, discriminator, 1e-3, 1e-3)
+    real, z = torch.full((16, 3, 16, 16), 0.5), torch.randn(16, 4)
+    discriminator_step(generator, augmented, optimizer_d, real, z)
+    weights = [p.detach().clone() for p in generator.parameters()]
+    generator_step(generator, augmented, optimizer_g, z)
+    assert not any(torch.equal(a, b) for a, b in zip(weights, generator.parameters(), strict=True))
+    holes = [(one == 0) & (other != 0) for one, other in zip(seen, [real, *made], strict=True)]
+    assert all(hole.flatten(1).any(dim=1).all() for hole in holes)
+    assert not any(torch.equal(a, b) for a, b in zip(holes, holes[1:], strict=False))
+    augmented.policy = ""
+    augmented(real)
+    assert torch.equal(seen[-1], real)
