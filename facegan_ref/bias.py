@@ -33,7 +33,6 @@ class Share:
     error: float
 
 
-@torch.no_grad()
 def attribute_shares(
     generator: nn.Module, recipe: Recipe, faces: FaceArray, n: int = 4000, seed: int = 0
 ) -> list[Share]:
@@ -54,9 +53,10 @@ def attribute_shares(
     rng = torch.Generator().manual_seed(seed)
     names, judge = _judge(faces, rng)
     chosen = torch.randperm(len(faces), generator=rng)[:REAL]
-    real = torch.cat([judge(faces.batch(part)) for part in chosen.split(256)])
     z = draw_latent(recipe, n, rng)
-    fake = torch.cat([judge(faces_of(generator, part)) for part in z.split(256)])
+    with torch.no_grad():
+        real = torch.cat([judge(faces.batch(part)) for part in chosen.split(256)])
+        fake = torch.cat([judge(faces_of(generator, part)) for part in z.split(256)])
     p, q = real.double().mean(0), fake.double().mean(0)
     error = (p * (1 - p) / len(real) + q * (1 - q) / len(fake)).sqrt()
     rows = zip(names, p.tolist(), q.tolist(), error.tolist(), strict=True)

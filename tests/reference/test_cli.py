@@ -268,7 +268,7 @@ def test_a_place_that_can_not_be_written_to_ends_in_one_line(run_folder):
 
 
 def test_wrong_options_show_the_usage(tmp_path):
-    for arguments in (("train", "--epoch", 3), ("train", "--seed", -1), ("sample",), ("trian",)):
+    for arguments in (("train", "--epoch", 3), ("train", "--seed", -1), ("card",), ("trian",)):
         result = facegan(*arguments, cwd=tmp_path)
         assert result.returncode == 2 and result.stderr.startswith("Usage: ")
         assert "Traceback" not in result.stderr
