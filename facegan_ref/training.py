@@ -317,7 +317,8 @@ class Trainer:
         """Put back what `state_dict` gave; ValueError when it belongs to other data or is too far.
 
         The learning rates are those of this trainer's recipe and the kernels those of its device,
-        which may differ from the state's.
+        which may differ from the state's. An average that the state does not have yet begins at the
+        generator's weights.
         """
         if (state["images"], state["data"]) != (len(self.faces), self.data):
             raise ValueError(
@@ -336,7 +337,8 @@ class Trainer:
             for optimizer in optimizers
         ]
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            begins = name == "ema" and name not in state
+            part.load_state_dict(state["generator" if begins else name])
         for optimizer, settings in zip(optimizers, own, strict=True):
             for group in optimizer.param_groups:
                 group.update(settings)

@@ -10,7 +10,8 @@ import click
 from facegan_ref.commands.options import FILE, SEED, TOY_FACES
 from facegan_ref.recipes import RECIPES, Recipe, get_recipe
 
-MAY_CHANGE = {"epochs", "lr_g", "lr_d", "precision", "preview_every"}  # when a run is resumed
+# When a run is resumed:
+MAY_CHANGE = {"epochs", "lr_g", "lr_d", "ema_decay", "precision", "preview_every"}
 OPEN_FIELDS = [
     field for field in dataclasses.fields(Recipe) if field.name not in ("name", "source", "faults")
 ]

@@ -240,6 +240,26 @@ def test_previews_do_not_change_a_training_by_a_bit(tiny_recipe, tiny_faces):
     assert_same(watched.state_dict(), without.state_dict())
 
 
+def test_an_average_switched_on_at_a_resume_begins_at_the_generator(tiny_recipe, tiny_faces):
+    first = Trainer(tiny_recipe, tiny_faces)
+    assert first.ema is None
+    first.run(until=3)
+    state = first.state_dict()
+    second = Trainer(tiny_recipe.override(ema_decay=0.9), tiny_faces)
+    second.load_state_dict(state)
+    then = {name: value.clone() for name, value in second.generator.state_dict().items()}
+    assert all(torch.equal(v, then[n]) for n, v in second.ema.model.state_dict().items())
+    second.run(until=4)
+    name = next(iter(then))
+    average, now = second.ema.model.state_dict()[name], second.generator.state_dict()[name]
+    assert not torch.equal(now, then[name])
+    assert (average - now).norm() < (then[name] - now).norm()
+    assert not torch.equal(average, now)
+    third = Trainer(tiny_recipe.override(ema_decay=0.9), tiny_faces)
+    third.load_state_dict(second.state_dict())
+    assert torch.equal(third.ema.model.state_dict()[name], average)
+
+
 def test_a_resume_may_change_learning_rates(tiny_recipe, tiny_faces):
     first = Trainer(tiny_recipe, tiny_faces)
     first.run(until=2)
