@@ -198,12 +198,20 @@ def run_fresh(task: Task, objects: Sequence[object], seed: int) -> TaskResult:
     return TaskResult(task.id, task.title, (result,), again.printed)
 
 
+def _seed(seed: int) -> None:
+    """`torch.manual_seed`, which takes 3 ms where CUDA is built in and absent."""
+    if torch.cuda.is_available():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
 def run_check(check: Check, objects: Sequence[object], seed: int) -> tuple[CheckResult, bool]:
     """Run one check; the second value says whether it met the time limit."""
     message, attempted, timed_out = "", True, False
     try:
         torch.set_grad_enabled(True)
-        torch.manual_seed(seed)
+        _seed(seed)
         for thing in objects:
             require_own(thing)
         with time_limit(check.seconds):

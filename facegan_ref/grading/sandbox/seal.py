@@ -8,6 +8,7 @@ themselves. A `Seal` is taken in the warm process; it is looked at before and af
 from __future__ import annotations
 
 import builtins
+import itertools
 import operator
 import sys
 import types
@@ -30,6 +31,14 @@ _WATCHED = (
     "torch.utils.data", "facegan_ref",
 )  # fmt: skip
 _WITH_ALL_BELOW = ("torch.nn", "torch.autograd", "torch.optim", "torch.utils.data", "facegan_ref")
+_NO_CHECK_USES = (
+    "torch.nn.attention", "torch.nn.intrinsic", "torch.nn.qat", "torch.nn.quantizable",
+    "torch.nn.quantized", "torch.nn.backends", "torch.nn.parallel", "torch.nn.utils.fusion",
+    "torch.utils.data.datapipes", "torch.utils.data.graph", "torch.autograd.profiler",
+    "torch.autograd.forward_ad", "torch.autograd._functions",
+)  # fmt: skip
+_OLD_TENSORS = {"BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor",
+                "FloatTensor", "HalfTensor", "IntTensor", "LongTensor", "ShortTensor"}  # fmt: skip
 _NUMBERS = (float, int, complex, torch.Tensor, np.ndarray)
 _PRETENDING = {"__torch_function__", "__torch_dispatch__", "__array_ufunc__", "__array_function__",
                "__class__"}  # fmt: skip
@@ -37,6 +46,7 @@ _COMPARING = _PRETENDING | {
     "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__sub__", "__rsub__", "__abs__",
     "__bool__", "__float__",
 }  # fmt: skip
+_PARTS = ("__code__", "__defaults__", "__kwdefaults__")  # of a function
 _CHANGES_BY_ITSELF = ("torch.Storage",)  # torch.set_default_dtype does it
 # What notebooks replace for honest reasons, and no check looks at.
 _HARMLESS = (
@@ -53,6 +63,8 @@ def is_harmless(name: str) -> bool:
 
 
 def _is_watched(name: str) -> bool:
+    if name.startswith(_NO_CHECK_USES):
+        return False
     return name in _WATCHED or name.startswith(tuple(f"{top}." for top in _WITH_ALL_BELOW))
 
 
@@ -64,12 +76,12 @@ def _guarded(value: object) -> bool:
 def _body(value: object) -> tuple | None:
     """What a function does, which can be replaced inside it."""
     if isinstance(value, types.FunctionType):
-        return value, value.__code__, value.__defaults__, value.__kwdefaults__
+        return (value, *(getattr(value, part) for part in _PARTS))
     return None
 
 
 class _Place(NamedTuple):
-    """A module or class: its kind, all its names, and those that are guarded."""
+    """A module or class: its kind, all its names, and those that are guarded (`chosen`: which)."""
 
     name: str
     holder: types.ModuleType | type
@@ -77,6 +89,16 @@ class _Place(NamedTuple):
     names: frozenset[str]
     keys: tuple[str, ...]
     values: tuple[object, ...]
+    chosen: tuple[bool, ...]
+
+    def is_whole(self) -> bool:
+        """Whether all is as it was, looked at without a search for each name."""
+        now = vars(self.holder)
+        return (
+            type(self.holder) is self.kind
+            and len(now) == len(self.names)
+            and all(map(operator.is_, itertools.compress(now.values(), self.chosen), self.values))
+        )
 
 
 class Seal:
@@ -92,6 +114,7 @@ class Seal:
         for name, module in sorted(sys.modules.items()):
             if isinstance(module, types.ModuleType) and _is_watched(name):
                 self._add(name, module, seen)
+        self._parts_of_bodies = tuple(zip(*(body for _, body in self._bodies), strict=True))
         self._data = DataSeal()
 
     def _add(self, name: str, holder: types.ModuleType | type, seen: set[int]) -> None:
@@ -105,43 +128,42 @@ class Seal:
             if _guarded(value) and f"{name}.{key}" not in _CHANGES_BY_ITSELF
         }
         kind, keys = type(holder), tuple(values)
-        place = _Place(name, holder, kind, frozenset(names), keys, tuple(values.values()))
-        self._places.append(place)
+        chosen = tuple(key in values for key in names)
+        objects = tuple(values.values())
+        self._places.append(_Place(name, holder, kind, frozenset(names), keys, objects, chosen))
         for key, value in values.items():
             body = _body(value)
             if body is not None and id(value) not in seen:
                 seen.add(id(value))
                 self._bodies.append((f"{name}.{key}", body))
-            if isinstance(value, type) and _is_watched(value.__module__):
+            is_old = key in _OLD_TENSORS and name == "torch"
+            if isinstance(value, type) and _is_watched(value.__module__) and not is_old:
                 self._add(f"{value.__module__}.{value.__qualname__}", value, seen)
 
     def broken(self) -> list[str]:
         """Put back what was replaced; return the names of it, e.g. ["torch.allclose"]."""
-        found = []
-        for place in self._places:
-            if type(place.holder) is not place.kind:
-                found.append(place.name)
-                place.holder.__class__ = place.kind
-            now = vars(place.holder)
-            if not all(map(operator.is_, map(now.get, place.keys), place.values)):
-                for key, value in zip(place.keys, place.values, strict=True):
-                    if now.get(key) is not value:
-                        found.append(f"{place.name}.{key}")
-                        _set(place.holder, key, value)
-            if len(now) != len(place.names):
-                for key in [key for key in now if key not in place.names]:
-                    if _shadows(place.holder, key, now[key]):
-                        found.append(f"{place.name}.{key}")
-                        _remove(place.holder, key)
-        for name, (function, code, defaults, keywords) in self._bodies:
-            same = function.__code__ is code and function.__defaults__ is defaults
-            if not same or function.__kwdefaults__ is not keywords:
-                found.append(name)
-                function.__code__, function.__defaults__ = code, defaults
-                function.__kwdefaults__ = keywords
+        found = [name for place in self._places if not place.is_whole() for name in _mend(place)]
+        if not self._are_bodies_whole():
+            found += self._mend_bodies()
         found += self._data.broken()
         found += [f"torch's {name}" for name in set(torch.library._impls) - self._kernels]
         return found + _leave_modes()
+
+    def _are_bodies_whole(self) -> bool:
+        functions, *parts = self._parts_of_bodies
+        return all(
+            all(map(operator.is_, map(operator.attrgetter(part), functions), before))
+            for part, before in zip(_PARTS, parts, strict=True)
+        )
+
+    def _mend_bodies(self) -> list[str]:
+        found = []
+        for name, (function, *parts) in self._bodies:
+            for part, before in zip(_PARTS, parts, strict=True):
+                if getattr(function, part) is not before:
+                    found.append(name)
+                    setattr(function, part, before)
+        return list(dict.fromkeys(found))
 
     def pretenders(self, classes: Iterable[type]) -> list[str]:
         """Return classes that pass for numbers or tensors and answer checks as they like.
@@ -158,6 +180,25 @@ class Seal:
             if _PRETENDING & set(vars(new)):
                 found.add(new.__qualname__)
         return sorted(found)
+
+
+def _mend(place: _Place) -> list[str]:
+    """Put a module or class back as it was; return what was replaced."""
+    found = []
+    if type(place.holder) is not place.kind:
+        found.append(place.name)
+        place.holder.__class__ = place.kind
+    now = vars(place.holder)
+    for key, value in zip(place.keys, place.values, strict=True):
+        if now.get(key) is not value:
+            found.append(f"{place.name}.{key}")
+            _set(place.holder, key, value)
+    if len(now) != len(place.names):
+        for key in [key for key in now if key not in place.names]:
+            if _shadows(place.holder, key, now[key]):
+                found.append(f"{place.name}.{key}")
+                _remove(place.holder, key)
+    return found
 
 
 def _shadows(holder: types.ModuleType | type, key: str, value: object) -> bool:
