@@ -28,6 +28,9 @@ python -m venv .venv
 environment.yml`. Or click on a lesson's *Open in Colab*. No GPU, no data set and no account is
 needed.
 
+[docs/students.md](docs/students.md) has all ways to work (JupyterLab, Colab, an editor) and what to
+do when you are stuck.
+
 ## Work
 
 Open a lesson, fill in a cell, run the one below it. Stuck? `hint("3.3", 1)` asks a question; levels
@@ -53,8 +56,9 @@ there to compare with, to train with, and to build on in later lessons: write yo
 
 {table}
 
-More about the package: [training](docs/training.md), [morphing](docs/morphing.md),
-[measuring](docs/measuring.md), [your own pictures](data_prep/README.md).
+More about the package: [an overview](docs/reference.md), [training](docs/training.md),
+[morphing](docs/morphing.md), [measuring](docs/measuring.md), [the page](docs/app.md),
+[your own pictures](data_prep/README.md).
 
 ## Licence
 
