@@ -58,7 +58,7 @@ def export_generator(
             `half` is asked for.
     """
     path = Path(path)
-    network = generator.generator if isinstance(generator, TanhRange) else generator
+    network = _shown(generator, recipe)
     tensors = {}
     for name, value in network.state_dict().items():
         value = value.detach().cpu()
@@ -93,7 +93,7 @@ def load_exported(path: str | Path) -> tuple[nn.Module, Recipe]:
     wanted = generator.state_dict()
     tensors = {name: value.to(wanted[name].dtype, copy=True) for name, value in tensors.items()}
     generator.load_state_dict(tensors, assign=True)
-    return show_in_tanh_range(generator, recipe).eval(), recipe
+    return generator.eval(), recipe
 
 
 def exported_facts(path: str | Path) -> dict:
@@ -165,9 +165,7 @@ def export_onnx(generator: nn.Module, recipe: Recipe, path: str | Path) -> float
             f"export to ONNX needs {error.name}: pip install 'facegan-course[export]'"
         ) from None
     path = Path(path)
-    network = copy.deepcopy(generator).cpu().float().eval()
-    if not isinstance(network, TanhRange):
-        network = show_in_tanh_range(network, recipe).eval()
+    network = _shown(copy.deepcopy(generator).cpu().float(), recipe).eval()
     rng = torch.Generator().manual_seed(0)
     options = {}
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
@@ -208,6 +206,13 @@ def export_onnx(generator: nn.Module, recipe: Recipe, path: str | Path) -> float
 
     _put_in_place(path, write)
     return difference
+
+
+def _shown(generator: nn.Module, recipe: Recipe) -> nn.Module:
+    """The generator with images in [-1, 1], whether or not it is so already."""
+    if isinstance(generator, TanhRange):
+        return generator
+    return show_in_tanh_range(generator, recipe)
 
 
 def _put_in_place(path: Path, write: Callable[[Path], object]) -> None:
@@ -286,7 +291,7 @@ def _require_fit(tensors: dict[str, Tensor], recipe: Recipe, whose: str) -> nn.M
     """
     try:
         with torch.device("meta"):
-            generator, _ = build_networks(recipe)
+            generator = show_in_tanh_range(build_networks(recipe)[0], recipe)
         wanted = generator.state_dict()
     except (ValueError, TypeError, RuntimeError, OverflowError, MemoryError) as error:
         raise ValueError(f"{whose}: no network can be built of its recipe: {error}") from error
