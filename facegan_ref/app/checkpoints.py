@@ -188,7 +188,9 @@ def _attributes(directions: Directions) -> list[Attribute]:
 
     def besides(name: str) -> str:
         effects = directions.found[name].effects
-        gains = {other: gain(effects, other) for other in effects if other != name}
+        gains = {
+            other: gain(effects, other) for other in effects if other not in (name, *JUDGEMENTS)
+        }
         most = sorted(gains, key=lambda other: -abs(gains[other]))[:2]
         # Points of a hundred faces, from one end of the slider to the other.
         said = [f"{readable(other)} {100 * gains[other]:+.0f}" for other in most if gains[other]]

@@ -68,10 +68,11 @@ def build_page(checkpoints: Checkpoints) -> gr.Blocks:
     return page.queue(max_size=100, default_concurrency_limit=2)
 
 
-def _answering(action: Callable, outputs: int) -> Callable:
+def _answering(action: Callable, outputs: int, instead: object = None) -> Callable:
     """`action`, and after its outputs what goes into the tab's message.
 
-    When the action can't be done, all outputs stay as they are and the message says why.
+    When the action can't be done, the message says why, and all outputs stay as they are, or are
+    `instead`.
     """
 
     @functools.wraps(action)
@@ -83,7 +84,8 @@ def _answering(action: Callable, outputs: int) -> Callable:
         except Exception:  # the page lives on; what happened stands in the server's log
             log.exception("%s failed", action.__name__)
             why = "Something went wrong on the server; its log says what. Try again."
-        return (*(gr.skip() for _ in range(outputs)), markup.message(why))
+        kept = gr.skip() if instead is None else instead
+        return (*[kept] * outputs, markup.message(why))
 
     return answer
 
@@ -92,7 +94,7 @@ def _on(triggers: Sequence, action: Callable, inputs: list, outputs: list, said:
     """Call `action` whenever one of `triggers` happens; of many in a row, the last counts."""
     options = {"trigger_mode": "always_last", "show_progress": "minimal", **how}
     options.setdefault("api_visibility", "private")
-    answer = _answering(action, len(outputs))
+    answer = _answering(action, len(outputs), options.pop("instead", None))
     return gr.on(list(triggers), answer, inputs, [*outputs, said], **options)
 
 
@@ -102,7 +104,7 @@ def _saving(button: gr.Button, action: Callable, inputs: list, link: gr.HTML, sa
     def make(*values: object) -> tuple[str]:
         return (markup.saved(*action(*values)),)
 
-    done = _on([button.click], make, inputs, [link], said)
+    done = _on([button.click], make, inputs, [link], said, instead="")
     done.then(None, None, None, js=f"() => {PRESSED}('{link.elem_id}')")
 
 
@@ -189,6 +191,7 @@ def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown, seed1, seed2) -
             ["Face 1", "Face 2"],
             value="Face 1",
             label="A click on a face makes it",
+            interactive=True,  # only page.js reads it, which Gradio can't know
             elem_id="take",
             min_width=220,
         )
@@ -228,16 +231,17 @@ def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown, seed1, seed2) -
 
 
 def _attributes_tab(checkpoints: Checkpoints, generator: gr.Dropdown) -> Callable:
-    with gr.Row():
-        with gr.Column(scale=5, min_width=300):
+    with gr.Row(elem_classes="fg-attributes"):
+        with gr.Column(scale=5, min_width=300, elem_classes="fg-sticky"):
             faces = gr.HTML(elem_id="changed", elem_classes="fg-slot")
-            seed = _seed("Seed of the face", FIRST_FACES[0], "changed-seed")
-            with gr.Row(elem_classes="fg-downloads"):
-                another = gr.Button("Another face", elem_id="another-changed", min_width=120)
-                back = gr.Button("All sliders to 0", elem_id="back", min_width=120)
+        with gr.Column(scale=6, min_width=300):
+            with gr.Row(elem_classes="fg-downloads", equal_height=False):
+                seed = _seed("Seed of the face", FIRST_FACES[0], "changed-seed")
+                with gr.Column(min_width=130):
+                    another = gr.Button("Another face", elem_id="another-changed")
+                    back = gr.Button("All sliders to 0", elem_id="back")
             _draw(another, seed)
             said = gr.HTML(elem_id="attributes-message")
-        with gr.Column(scale=6, min_width=300):
             why = gr.HTML(elem_id="why-none")
             with gr.Row(elem_classes="fg-sliders"):
                 sliders = [

@@ -10,7 +10,10 @@ window.facegan = (() => {
   function pick(percent) {
     const stage = find("#stage .fg-stage");
     if (!stage || percent === null || percent === undefined || Number.isNaN(Number(percent))) return;
-    stage.frames ||= JSON.parse(stage.dataset.frames);
+    if (stage.source !== stage.dataset.frames) {
+      stage.source = stage.dataset.frames;
+      stage.frames = JSON.parse(stage.source);
+    }
     const share = Math.min(100, Math.max(0, Number(percent)));
     const text =
       `From face ${stage.dataset.from} to face ${stage.dataset.to}: ${share} % of the way`;
@@ -68,14 +71,16 @@ window.facegan = (() => {
 
   function saveNewest(place) {
     const link = find(`#${place} a[download]`);
-    if (!link || link.dataset.saved) return;
+    if (!link) return; // it could not be made, and a message says why
     // As a blob: some browsers refuse long data addresses.
     const [head, body] = link.href.split(",");
     const bytes = Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0));
-    const kind = head.slice(5).split(";")[0];
-    link.href = URL.createObjectURL(new Blob([bytes], { type: kind }));
-    link.dataset.saved = "yes";
-    link.click();
+    const blob = new Blob([bytes], { type: head.slice(5).split(";")[0] });
+    const file = document.createElement("a");
+    file.href = URL.createObjectURL(blob);
+    file.download = link.download;
+    file.click();
+    setTimeout(() => URL.revokeObjectURL(file.href), 60000);
   }
 
   // ---- a hundred faces
@@ -105,11 +110,20 @@ window.facegan = (() => {
     if (timer && event.target.closest("#place")) stop();
   });
 
-  // New faces have come: show those of the slider as it stands now.
-  new MutationObserver(() => {
+  // Gradio changes what is there instead of replacing it: after new faces have come, show those of
+  // the slider as it stands now, and forget which face of a hundred was taken.
+  new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      if (target.matches?.(".fg-tile")) target.removeAttribute("aria-pressed");
+    }
     const stage = find("#stage .fg-stage");
-    if (stage && !stage.frames && range()) pick(range().value);
-  }).observe(document.documentElement, { childList: true, subtree: true });
+    if (stage && stage.source !== stage.dataset.frames && range()) pick(range().value);
+  }).observe(document.documentElement, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["data-frames", "data-seed"],
+  });
 
   return { pick, play, saveNewest };
 })();
