@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from facegan_ref.directions import Directions
@@ -16,6 +17,7 @@ from facegan_ref.export import SHIPPED, SUFFIX
 from facegan_ref.recipes import Recipe
 from facegan_ref.run import load_generator
 from facegan_ref.run_folder import BEST, LAST
+from facegan_ref.sampling import draw_latent, sample
 
 log = logging.getLogger(__name__)
 SHIPPED_NAME = "the course's generator"
@@ -162,6 +164,11 @@ def _state(path: Path) -> tuple:
 
 def _load(name: str, path: Path) -> Loaded:
     generator, recipe = load_generator(path)
+    trial = sample(generator, draw_latent(recipe, 2, torch.Generator().manual_seed(0)))
+    if not bool(torch.isfinite(trial).all()):
+        raise ValueError(
+            f"{path}: its pictures hold values that are no numbers: the training went wrong"
+        )
     attributes: list[Attribute] = []
     why_none = ""
     try:

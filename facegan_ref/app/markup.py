@@ -76,8 +76,8 @@ def sheet(seeds: Sequence[int], images: Tensor) -> str:
     """Many faces, each a button that takes its seed."""
     tiles = [
         f'<li><button type="button" class="fg-tile" data-seed="{seed}">'
-        f'<img src="{data_url(png_of(image))}" alt="Generated face of seed {seed}" '
-        f'loading="lazy"><span aria-hidden="true">{seed}</span></button></li>'
+        f'<img src="{data_url(png_of(image))}" alt="Generated face of seed {seed}">'
+        f'<span aria-hidden="true">{seed}</span></button></li>'
         for seed, image in zip(seeds, images, strict=True)
     ]
     return f'<ul class="fg-sheet">{"".join(tiles)}</ul>'

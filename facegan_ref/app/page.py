@@ -112,6 +112,10 @@ def _seed(label: str, value: int, name: str) -> gr.Number:
     return gr.Number(value, label=label, elem_id=name, min_width=120, elem_classes="fg-seed")
 
 
+def _slot(name: str, text: str = "Drawing…") -> gr.HTML:
+    return gr.HTML(markup.placeholder(text), elem_id=name)
+
+
 def _draw(button: gr.Button, seed: gr.Number) -> None:
     """Let a button put a random seed into a field."""
     button.click(actions.another_seed, None, seed, show_progress="hidden", api_visibility="private")
@@ -124,14 +128,14 @@ def _morph_tab(checkpoints: Checkpoints, generator: gr.Dropdown):
                 seeds, faces = [], []
                 for number, value in enumerate(FIRST_FACES, start=1):
                     with gr.Column(min_width=130):
-                        faces.append(gr.HTML(elem_id=f"face{number}", elem_classes="fg-slot"))
+                        faces.append(_slot(f"face{number}"))
                         seed = _seed(f"Seed of face {number}", value, f"seed{number}")
                         button = gr.Button(f"Another face {number}", elem_id=f"another{number}")
                         _draw(button, seed)
                         seeds.append(seed)
             said = gr.HTML(elem_id="morph-message")
         with gr.Column(scale=5, min_width=300):
-            stage = gr.HTML(elem_id="stage", elem_classes="fg-slot")
+            stage = _slot("stage")
             place = gr.Slider(
                 0,
                 100,
@@ -202,9 +206,7 @@ def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown, seed1, seed2) -
     said = gr.HTML(elem_id="sheet-message")
     taken = gr.HTML(elem_id="taken")
     link = gr.HTML(elem_id="sheet-link")
-    sheet = gr.HTML(
-        markup.placeholder("Press “Show 100 faces”."), elem_id="sheet", elem_classes="fg-slot"
-    )
+    sheet = _slot("sheet", "Press “Show 100 faces”.")
 
     def show(name: object, start: object) -> tuple[str, str]:
         return markup.sheet(*actions.make_hundred(checkpoints.load(name), start)), ""
@@ -233,7 +235,7 @@ def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown, seed1, seed2) -
 def _attributes_tab(checkpoints: Checkpoints, generator: gr.Dropdown) -> Callable:
     with gr.Row(elem_classes="fg-attributes"):
         with gr.Column(scale=5, min_width=300, elem_classes="fg-sticky"):
-            faces = gr.HTML(elem_id="changed", elem_classes="fg-slot")
+            faces = _slot("changed")
         with gr.Column(scale=6, min_width=300):
             with gr.Row(elem_classes="fg-downloads", equal_height=False):
                 seed = _seed("Seed of the face", FIRST_FACES[0], "changed-seed")

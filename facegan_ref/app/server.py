@@ -112,4 +112,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
         **options,
     }
     known = inspect.signature(page.launch).parameters  # later versions have more of them
-    return page.launch(**{name: value for name, value in settings.items() if name in known})
+    done = page.launch(**{name: value for name, value in settings.items() if name in known})
+    # Gradio would serve a shared page with scripts from another server; here it is the local one.
+    page.share = False
+    return done

@@ -29,7 +29,7 @@ FACEGAN = (
 )
 
 
-def write_run(folder: Path, recipe: Recipe, seed: int = 0, weight: float = 60.0) -> Path:
+def write_run(folder: Path, recipe: Recipe, seed: int = 0, weight: float = 500.0) -> Path:
     """A run's folder whose generator gives pictures that differ and fill the range."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
