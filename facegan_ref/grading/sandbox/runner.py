@@ -151,8 +151,10 @@ class Runner:
     def _check(self, request: dict, names: list[str]) -> tuple[float | None, list[str]]:
         """Call the checks themselves on what `names` stand for; no code of the cell is run."""
         found = [] if self._sealed else self._seal.broken()
+        if not (self._sealed or self._forged):  # else nothing has run since the last look
+            self._forged = self._what_is_wrong(found, "before this check")
         self._sealed = False
-        if self._refuse(found, "before this check"):
+        if self._refuse():
             return None, found
         task = find_task(request["task"])
         if len(names) != len(task.names):
@@ -176,9 +178,11 @@ class Runner:
         replaced = self._seal.broken()
         self._sealed = True
         found += replaced
-        if called and not self._forged:
+        if called:
             self._forged = f"this notebook has called the reference's {', '.join(sorted(called))}"
-        if self._refuse(replaced, "while it was checked"):
+        else:
+            self._forged = self._what_is_wrong(replaced, "while it was checked")
+        if self._refuse():
             return None, found
         points = min(max(float(result.points), 0.0), float(request["points"]))
         self._recorder.display({"text/html": as_html(result), "text/plain": as_text(result)}, {})
@@ -186,10 +190,8 @@ class Runner:
         self._shell.execution_count += 1
         return points, found
 
-    def _refuse(self, replaced: list[str], when: str) -> bool:
+    def _refuse(self) -> bool:
         """Say why no check of this notebook counts any more, if that is so."""
-        if not self._forged:
-            self._forged = self._what_is_wrong(replaced, when)
         if self._forged:
             self._recorder.error("Forged", self._forged, [f"Forged: {self._forged}"])
         return bool(self._forged)
