@@ -19,18 +19,17 @@ def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor) -
     0 for equal ones. With features of Inception this is the FID (Heusel et al. 2017, equation 6).
     Covariances may be singular, as they are with fewer images than features.
     """
+
+    def root(sigma: Tensor) -> Tensor:
+        values, vectors = torch.linalg.eigh(sigma.double())
+        # Rounding makes some of a singular matrix's zeros slightly negative.
+        return vectors * values.clamp(min=0).sqrt() @ vectors.T
+
     shift = (mu1.double() - mu2.double()).square().sum()
     spread = sigma1.double().trace() + sigma2.double().trace()
     # tr (sigma1 sigma2)^½ is the sum of the singular values of sigma1^½ sigma2^½.
-    overlap = torch.linalg.svdvals(matrix_root(sigma1) @ matrix_root(sigma2)).sum()
+    overlap = torch.linalg.svdvals(root(sigma1) @ root(sigma2)).sum()
     return (shift + spread - 2 * overlap).item()
-
-
-def matrix_root(sigma: Tensor) -> Tensor:
-    """The symmetric square root `(D, D)`, float64, of a covariance `(D, D)`, singular or not."""
-    values, vectors = torch.linalg.eigh(sigma.double())
-    # Rounding makes some of a singular matrix's zeros slightly negative.
-    return vectors * values.clamp(min=0).sqrt() @ vectors.T
 
 
 def feature_statistics(batches: Iterable[Tensor]) -> tuple[Tensor, Tensor]:

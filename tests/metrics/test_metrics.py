@@ -10,7 +10,6 @@ from facegan_ref.metrics import (
     feature_statistics,
     frechet_distance,
     kid,
-    matrix_root,
     mode_coverage,
     nearest_neighbours,
     precision_recall,
@@ -79,13 +78,6 @@ def test_frechet_distance_keeps_its_digits_in_float32():
     mu, sigma = normal(1, 20, 6)[0] + 1000, covariance(20, 7)
     near = frechet_distance(mu.float(), sigma.float(), mu.float(), (1.01**2 * sigma).float())
     assert near == pytest.approx(0.01**2 * sigma.trace().item(), rel=1e-3)
-
-
-def test_matrix_root_squares_to_the_matrix():
-    for sigma in (covariance(8, 8), covariance(8, 9, rank=2)):
-        root = matrix_root(sigma)
-        torch.testing.assert_close(root @ root, sigma)
-        torch.testing.assert_close(root, root.T)
 
 
 def test_feature_statistics_are_those_of_all_batches_together():
