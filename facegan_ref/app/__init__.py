@@ -8,3 +8,9 @@
 
 `checkpoints`, `actions` and `markup` need no Gradio.
 """
+
+import os
+
+# Read when Gradio is imported.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_RUN_HISTORY", "False")

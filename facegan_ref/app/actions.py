@@ -168,7 +168,8 @@ def sheet_of(loaded: Loaded, first: object) -> tuple[str, bytes]:
 
 def _png(picture: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
+    # Little effort for packing: three times as fast, and hardly larger for enlarged pixels.
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -302,7 +302,9 @@ def _attributes_tab(checkpoints: Checkpoints, generator: gr.Dropdown) -> Callabl
     def start(events: list) -> None:
         _on(events, offer, [generator], [*sliders, why], said, show_progress="hidden")
         triggers = [*events, seed.change, *(slider.change for slider in sliders)]
-        _on(triggers, show, [generator, seed, *sliders], [faces], said, show_progress="hidden")
+        inputs = [generator, seed, *sliders]
+        # Past the queue, which costs more time than a face.
+        _on(triggers, show, inputs, [faces], said, show_progress="hidden", queue=False)
 
     back.click(None, None, sliders, js=f"() => Array({len(sliders)}).fill(0)")
     return start

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import os
 from pathlib import Path
-
-# Before Gradio is imported: it reads them then.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("GRADIO_RUN_HISTORY", "False")
 
 import gradio as gr
 from starlette.middleware import Middleware
