@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -20,7 +22,9 @@ from facegan_ref.commands.options import FILE
 )
 @click.option("--share", is_flag=True, help="also give the page a public address for a week")
 @click.option("--root-path", default="", help="the page's path behind a proxy, such as /faces")
-@click.option("--browser/--no-browser", default=True, help="open it; default: where there is one")
+@click.option(
+    "--browser/--no-browser", default=None, help="open it; default: where there is a screen"
+)
 def app(
     run: tuple[Path, ...],
     runs: tuple[Path, ...],
@@ -28,7 +32,7 @@ def app(
     port: int | None,
     share: bool,
     root_path: str,
-    browser: bool,
+    browser: bool | None,
 ) -> None:
     """Serve a page with faces, morphs and attribute sliders; Ctrl-C ends it.
 
@@ -58,7 +62,7 @@ def app(
         server_port=port,
         share=share,
         root_path=root_path or None,
-        inbrowser=browser,
+        inbrowser=_has_screen() if browser is None else browser,
         quiet=True,
         prevent_thread_lock=True,
     )
@@ -69,3 +73,10 @@ def app(
         click.echo("No public address could be had; the page is served here only.", err=True)
     click.echo("Ctrl-C ends it.")
     page.block_thread()
+
+
+def _has_screen() -> bool:
+    """Whether a browser window can open; without one Python starts a browser for terminals."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
