@@ -387,7 +387,7 @@ def test_bad_seeds_give_a_message_and_the_faces_stay(visitor, page, best_run):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("torn", "safetensors"), ("runs/noise.pt", "truncated"), ("not-numbers", "no numbers")],
+    [("runs/noise.pt", "truncated"), ("not-numbers", "no numbers")],
 )
 def test_bad_checkpoints_give_a_message_and_the_server_goes_on(visitor, page, runs, name, says):
     name = name.replace("runs", runs.name)
@@ -418,7 +418,7 @@ def test_a_generator_without_directions_says_so(visitor, page):
 
 def test_two_visitors_never_see_each_others_faces(visitor, page, browser, server, best_run):
     ada, bo = visitor, Visitor(browser, server)
-    rounds = [((10, 11), (20, 21)), ((12, 13), (22, 23)), ((14, 15), (24, 25))]
+    rounds = [((10, 11), (20, 21)), ((12, 13), (22, 23))]
     for seeds in rounds:
         for visitor, (seed1, seed2) in zip((ada, bo), seeds, strict=True):
             visitor.type("seed1", seed1)
