@@ -241,6 +241,25 @@ def complex_numbers(mu1, sigma1, mu2, sigma2):
     return shift_of(mu1, mu2) + spread_of(sigma1, sigma2) - 2 * values.sqrt().sum()
 
 
+@wrong("11.1", rejected_by="value_in_one_dimension", says="take their .real")
+def clamped_while_complex(mu1, sigma1, mu2, sigma2):
+    values = torch.linalg.eig(sigma1.double() @ sigma2.double()).eigenvalues.clamp(min=0)
+    return shift_of(mu1, mu2) + spread_of(sigma1, sigma2) - 2 * values.sqrt().sum()
+
+
+@wrong("11.1", rejected_by="keeps_its_digits", says=".double() on all of them")
+def only_the_first_two_in_float64(mu1, sigma1, mu2, sigma2):
+    values = torch.linalg.eigvals(sigma1.double() @ sigma2).real.clamp(min=0)
+    spread = sigma1.double().trace() + sigma2.trace()
+    return (mu1.double() - mu2).square().sum() + spread - 2 * values.sqrt().sum()
+
+
+@wrong("11.1", rejected_by="keeps_its_digits", says="means in float32")
+def means_in_float32(mu1, sigma1, mu2, sigma2):
+    shift = (mu1.float() - mu2.float()).square().sum()
+    return shift + spread_of(sigma1, sigma2) - 2 * overlap_of(sigma1, sigma2)
+
+
 @wrong("11.1", rejected_by="keeps_its_digits", says=".double()")
 def in_float32(mu1, sigma1, mu2, sigma2):
     mu1, sigma1, mu2, sigma2 = (x.float() for x in (mu1, sigma1, mu2, sigma2))
@@ -861,6 +880,11 @@ def one_hot(labels, n_modes):
 # 11.4 mode_coverage: wrong ---------------------------------------------------------------------
 
 
+@wrong("11.4", rejected_by="counts_each_mode_once", says="more than one image")
+def modes_seen_twice(labels, n_modes):
+    return (torch.bincount(labels, minlength=n_modes) > 1).double().mean()
+
+
 @wrong("11.4", rejected_by="counts_each_mode_once", says="divide by n_modes")
 def number_of_modes(labels, n_modes):
     return len(labels.unique())
@@ -1082,6 +1106,12 @@ def rows_of_pixels(fake, train):
     table = torch.cdist(fake.double(), train.double()[: len(fake)])
     nearest = table.min(dim=-1)
     return nearest.values, nearest.indices
+
+
+@wrong("11.5", rejected_by="one_for_each_generated_image", says="makes rows of both")
+def images_only(fake, train):
+    fake, train = (x.double().flatten(start_dim=1, end_dim=3) for x in (fake, train))
+    return torch.cdist(fake, train).min(dim=1)
 
 
 @wrong("11.5", rejected_by="catches_a_memoriser", says="float32")

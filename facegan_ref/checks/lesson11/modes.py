@@ -95,6 +95,10 @@ def add_to(lesson: Lesson) -> None:
         labels = labels[torch.randperm(len(labels), generator=probe.rng)]
         what = f"the labels {labels.tolist()}"
         _require(mode_coverage, labels, n_modes, len(present) / n_modes, what)
+        small = probe.integer(3, 5)
+        once = torch.randperm(small, generator=probe.rng)[1:]
+        what = f"the labels {once.tolist()}"
+        _require(mode_coverage, once, small, (small - 1) / small, what)
         few = torch.cat([torch.zeros(3), torch.full((5,), 2.0)]).long()
         _require(mode_coverage, few, 8, 0.25, f"the labels {few.tolist()}")
 

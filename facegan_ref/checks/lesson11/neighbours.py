@@ -21,6 +21,7 @@ FLOAT32 = (
     "with .double()"
 )
 ROWS = "an image is compared as one row of numbers: x.flatten(1) first"
+EITHER = "features are (N, D) and images (N, 3, S, S): x.flatten(1) makes rows of both"
 BYTES = (
     "bytes run over: as uint8, 3 - 5 is 254. Turn both into float64 before anything is subtracted"
 )
@@ -151,6 +152,9 @@ def _call(method: Method, fake: Tensor, train: Tensor) -> Found:
             came, _ = explain_exception(error)
             fail(f"an answer for images {tuple(fake.shape)}", came, ROWS)
         raise
+    except IndexError as error:
+        came, _ = explain_exception(error)
+        fail(f"an answer for shapes {tuple(fake.shape)} and {tuple(train.shape)}", came, EITHER)
     return _found(came, fake, train)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Callable, Sequence
 
 import torch
@@ -18,6 +19,11 @@ CHANGED = (
     "a function whose name ends in _, or an assignment into an argument, overwrites the features "
     "that are measured: work on a new tensor"
 )
+COMPLEX = (
+    "eigenvalues and roots of a matrix that is not symmetric come as complex numbers: take their "
+    ".real first"
+)
+MIXED = "some of the tensors are float32 and others float64: .double() on all of them, first"
 NEW_EACH_TIME = (
     "the result changes from call to call: something random is in it, such as a subset. All of "
     "the rows count"
@@ -38,7 +44,12 @@ def covariance(probe: Probe, dim: int, rank: int | None = None) -> Tensor:
 def ask(function: Formula, *inputs: object) -> object:
     """What the student's function returns for copies of `inputs`; fails if it changes them."""
     copies = [x.clone() if isinstance(x, Tensor) else x for x in inputs]
-    result = function(*copies)
+    try:
+        result = function(*copies)
+    except RuntimeError as error:
+        if re.search(r"same dtype|scalar type", str(error)):
+            fail("no exception", explain_exception(error)[0], MIXED)
+        raise
     for copy, given in zip(copies, inputs, strict=True):
         if isinstance(given, Tensor) and not torch.equal(copy, given):
             fail("arguments that are the same after the call as before", "other values", CHANGED)
@@ -61,12 +72,7 @@ def real_number(came: object, what: str, likely: str | None = None) -> float:
             )
         came = came.detach().reshape(()).item()
     if isinstance(came, complex):
-        fail(
-            what,
-            "a complex number",
-            "eigenvalues and roots of a matrix that is not symmetric come as complex numbers: "
-            "take their .real",
-        )
+        fail(what, "a complex number", COMPLEX)
     if not isinstance(came, numbers.Real):
         fail(what, f"a {type(came).__name__}", "a float, or a tensor of one number")
     return float(came)
