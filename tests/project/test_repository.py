@@ -79,6 +79,10 @@ EXTENDED_LATER = {
     ("10_morphing", "slerp"),  # exact for next to parallel latents, with finite gradients
     ("10_morphing", "attribute_direction"),  # Fisher's discriminant, for few examples
     ("10_morphing", "invert"),  # several starts, near the shell
+    # Agree with the package in tests/reference/test_capstone.py:
+    ("13_capstone", "export_generator"),  # float16, facts of the training, whole files
+    ("13_capstone", "load_exported"),  # built without memory
+    ("13_capstone", "model_card"),  # reports, bias, and what an exported file knows
     # Agree with the package in tests/metrics/test_lesson.py:
     ("11_measuring", "precision_recall"),  # chunk by chunk, for any number of images
     ("11_measuring", "nearest_neighbours"),  # likewise, and exactly 0 for copies
