@@ -68,7 +68,7 @@ def way(run, seed1: int, seed2: int, steps: int) -> torch.Tensor:
 class Visitor:
     """One browser context on the page, and what it asked other servers for."""
 
-    def __init__(self, browser, address: str, **options):
+    def __init__(self, browser, address: str, generator: str = MAIN, **options):
         self.context = browser.new_context(accept_downloads=True, **options)
         self.page = self.context.new_page()
         self.page.set_default_timeout(LONG)
@@ -80,8 +80,7 @@ class Visitor:
         self.page.on("console", self._hear)
         self.page.goto(address)
         self.page.wait_for_selector("#stage .fg-stage img")
-        if MAIN != "exported":
-            self.choose(MAIN)
+        self.choose(generator)
 
     def _note(self, request) -> None:
         self.asked.append(request.url)
@@ -358,8 +357,8 @@ def test_attribute_sliders_move_the_face(visitor, page, runs):
     )
 
 
-def test_bad_seeds_give_a_message_and_the_faces_stay(visitor, page, best_run):
-    visitor.choose(MAIN)
+def test_bad_seeds_give_a_message_and_the_faces_stay(visitor, page, runs):
+    visitor.choose("normal")
     visitor.type("seed1", 1)
     visitor.type("seed2", 2)
     visitor.wait_for_morph(1, 2)
@@ -372,7 +371,7 @@ def test_bad_seeds_give_a_message_and_the_faces_stay(visitor, page, best_run):
     ):
         visitor.type("seed1", typed)
         page.locator("#morph-message [role=alert]", has_text=says).wait_for()
-        assert same(shown(page, "#face1"), computed(faces(best_run, 1)[0]))
+        assert same(shown(page, "#face1"), computed(faces(runs / "normal", 1)[0]))
     page.locator("#seed1 input").press_sequentially("abc")  # a browser takes no letters here
     assert page.locator("#seed1 input").input_value() == ""
     visitor.type("seed1", 8)
@@ -416,8 +415,9 @@ def test_a_generator_without_directions_says_so(visitor, page):
     visitor.tab("Morph")
 
 
-def test_two_visitors_never_see_each_others_faces(visitor, page, browser, server, best_run):
-    ada, bo = visitor, Visitor(browser, server)
+def test_two_visitors_never_see_each_others_faces(visitor, page, browser, server, runs):
+    ada, bo = visitor, Visitor(browser, server, generator="normal")
+    ada.choose("normal")
     rounds = [((10, 11), (20, 21)), ((12, 13), (22, 23))]
     for seeds in rounds:
         for visitor, (seed1, seed2) in zip((ada, bo), seeds, strict=True):
@@ -425,7 +425,7 @@ def test_two_visitors_never_see_each_others_faces(visitor, page, browser, server
             visitor.type("seed2", seed2)
         for visitor, (seed1, seed2) in zip((ada, bo), seeds, strict=True):
             visitor.wait_for_morph(seed1, seed2)
-            wanted = faces(best_run, seed1, seed2)
+            wanted = faces(runs / "normal", seed1, seed2)
             assert same(shown(visitor.page, "#face1"), computed(wanted[0]))
             assert same(shown(visitor.page, "#face2"), computed(wanted[1]))
     # The slowest thing at once: the film.
