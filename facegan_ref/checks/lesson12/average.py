@@ -98,34 +98,35 @@ def add_to(lesson: Lesson) -> None:
             model = Painter(probe)
             ema = make(EMA, model, decay)
             begin = expected = parameters_of(model)
-            seen: list[dict[str, Tensor]] = []
-            for k in range(1, probe.integer(3, 5) + 1):
+            seen, wanted, came = [], [], []
+            for _ in range(probe.integer(3, 5)):
                 refill(model, probe)
                 seen.append(parameters_of(model))
                 expected = {
                     name: decay * old + (1 - decay) * seen[-1][name]
                     for name, old in expected.items()
                 }
+                wanted.append(expected)
                 update(ema, model)
-                came = parameters_of(averaged(ema, model))
-                for name, value in expected.items():
-                    if torch.allclose(came[name], value, rtol=1e-4, atol=1e-5):
+                came.append(parameters_of(averaged(ema, model)))
+            for k, (right, found) in enumerate(zip(wanted, came, strict=True), start=1):
+                for name, value in right.items():
+                    if torch.allclose(found[name], value, rtol=1e-4, atol=1e-5):
                         continue
-                    values = [one[name] for one in seen]
-                    known = wrong_averages(begin[name], values, decay)
-                    # With decay 0.5 both shares are alike, with 0 the first weights are gone.
+                    # After one update several mistakes look alike: the last one tells.
+                    known = wrong_averages(begin[name], [one[name] for one in seen], decay)
                     likely = next(
                         (
                             text
                             for text, wrong in known
-                            if torch.allclose(came[name], wrong, rtol=1e-4, atol=1e-5)
+                            if torch.allclose(came[-1][name], wrong, rtol=1e-4, atol=1e-5)
                         ),
                         None,
                     )
                     fail(
                         f"{vector(value)} in {name} after {k} update{'s' * (k > 1)} with decay "
                         f"{decay:g}",
-                        vector(came[name]),
+                        vector(found[name]),
                         likely,
                     )
 

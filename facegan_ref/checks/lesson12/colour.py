@@ -125,13 +125,6 @@ def _require_even(values: Tensor, name: str, found: Found) -> None:
         likely = f"the {name} is the same for all images"
         if abs(float(values.mean()) - neutral) < 1e-4:
             likely = f"the {name} is not changed at all"
-    elif least < -0.3 or most > 1.3:
-        normal = abs(float(values.std()) / spread - 1) < 0.3 or most - least > 2
-        likely = (
-            "torch.randn gives normal numbers without bounds: torch.rand gives even ones, 0 to 1"
-            if normal
-            else f"the range of the {name} is too wide"
-        )
     elif name == "brightness" and abs(float(values.mean()) - 0.5) < 0.06:
         likely = "rand goes from 0 to 1: subtract 0.5, else all images become brighter"
     elif name == "saturation" and abs(unit - 1) < 0.15 and abs(float(values.mean()) - 1) < 0.1:
@@ -144,6 +137,13 @@ def _require_even(values: Tensor, name: str, found: Found) -> None:
         likely = "this is the range of the saturation, 0 to 2: contrast goes from 0.5 to 1.5"
     elif name == "contrast" and abs(float(values.mean()) - 0.5) < 0.1:
         likely = "contrast is rand itself, 0 to 1: add 0.5, so that contrasts get stronger too"
+    elif least < -0.3 or most > 1.3:
+        normal = abs(float(values.std()) / spread - 1) < 0.3 or most - least > 2
+        likely = (
+            "torch.randn gives normal numbers without bounds: torch.rand gives even ones, 0 to 1"
+            if normal
+            else f"the range of the {name} is too wide"
+        )
     fail(
         f"a {name} between {low:g} and {high:g}, even, over 400 images",
         f"from {number(float(values.min()))} to {number(float(values.max()))}, mean "

@@ -131,9 +131,9 @@ def add_to(lesson: Lesson) -> None:
     @lesson.check("12.3", points=0.5)
     def mean_over_the_images(r1_penalty, probe: Probe) -> None:
         """Each image counts with its own slope, and the mean is over the images of the batch."""
-        images = torch.tensor([[1.0], [3.0]], requires_grad=True)
+        images = torch.tensor([[1.0], [-3.0]], requires_grad=True)
         came = _penalty(r1_penalty, images.square().sum(1) / 2, images)
-        _require(came, 5.0, "two images where D's slopes are 1 and 3, (1 + 9) / 2", images)
+        _require(came, 5.0, "two images where D's slopes are 1 and -3, (1 + 9) / 2", images)
         some = probe.randn(5, *SHAPE)
         network = _curved(probe, column=False)
         values = []
@@ -169,7 +169,8 @@ def add_to(lesson: Lesson) -> None:
             fail(
                 f"the gradient 2w = {vector(2 * w)} for D(x) = w·x",
                 vector(gradient),
-                _name(float(came), w.detach().expand(5, 12)),
+                _name(float(came), w.detach().expand(5, 12))
+                or "part of the graph is cut on the way from D's weights to the penalty",
             )
         network = _curved(probe, column=True)
         weights = [p for p in network.parameters() if p.ndim > 1]

@@ -50,25 +50,27 @@ def _expected(images: Tensor, names: tuple[str, ...], generator: torch.Generator
 def _name_policy(came: Tensor, images: Tensor, names: tuple[str, ...], seed: int) -> str | None:
     if torch.equal(came, images):
         return "nothing is done: the result of the transformation is not used"
-    for text, other in (
-        ("the names are applied in the reverse order", tuple(reversed(names))),
-        ("only the last name is applied, to the images as they were: images = …(images, …)",
-         names[-1:]),
+    order = "the names are applied in the reverse or in a fixed order, not in that of the policy"
+    known = [
+        (
+            "a name is applied once, though it stands twice in the policy",
+            tuple(dict.fromkeys(names)),
+        ),
+        (order, tuple(reversed(names))),
         ("only the first name is applied: the return stands inside the loop", names[:1]),
-        ("a name is applied once, though it stands twice in the policy",
-         tuple(dict.fromkeys(names))),
-        ("the names are applied in a fixed order, not in that of the policy", tuple(sorted(names))),
-        ("the names are applied in a fixed order, not in that of the policy",
-         tuple(sorted(names, reverse=True))),
+        ("only the last name is applied", names[-1:]),
         ("all transformations are applied, whatever the policy says", ("translation", "cutout")),
-    ):  # fmt: skip
+    ]
+    for text, other in known:
         if other != names and torch.equal(came, _expected(images, other, seeded(seed))):
             return text
-    alone = images.clone()
-    for name in names:
-        alone = GIVEN[name](images, seeded(seed))
-    if torch.equal(came, alone):
-        return "each transformation gets the original images: the last one wins"
+    generator = seeded(seed)
+    alone = [GIVEN[name](images, generator) for name in names]
+    if torch.equal(came, alone[-1]):
+        return (
+            "each transformation gets the original images, so that only the last name counts: "
+            "images = TRANSFORMATIONS[name](images, generator)"
+        )
     return (
         "the given functions TRANSFORMATIONS[name](images, generator) are not called once each, in "
         "order, with the generator"
