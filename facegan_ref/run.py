@@ -28,7 +28,7 @@ from facegan_ref.recipes import Recipe
 from facegan_ref.run_folder import LAST, RunFolder, rows_until
 from facegan_ref.sampling import draw_latent
 from facegan_ref.tensorboard import Board
-from facegan_ref.training import Trainer, TrainingDiverged
+from facegan_ref.training import Trainer, TrainingDiverged, averaged_generator
 
 if TYPE_CHECKING:
     from facegan_ref.evaluation import QualityMeasure
@@ -282,8 +282,11 @@ def load_generator(path: str | Path | None = None) -> tuple[nn.Module, Recipe]:
     state = read_checkpoint(path)
     try:
         recipe = Recipe.from_dict(state["recipe"])
-        generator, _ = build_networks(recipe)
-        generator.load_state_dict(state["ema" if recipe.ema_decay else "generator"])
+        if recipe.ema_decay:
+            generator = averaged_generator(recipe, state["ema"])
+        else:
+            generator, _ = build_networks(recipe)
+            generator.load_state_dict(state["generator"])
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path}: holds no generator of its recipe: {error}") from error
     return show_in_tanh_range(generator, recipe).eval(), recipe

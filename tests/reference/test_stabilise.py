@@ -17,6 +17,7 @@ from facegan_ref.stabilise import (
     noise_sigma,
     r1_penalty,
     ramped_decay,
+    renew_statistics,
 )
 from facegan_ref.steps import discriminator_step, generator_step
 
@@ -185,3 +186,26 @@ def test_spectral_norm_brings_each_layer_to_one():
         largest = torch.linalg.matrix_norm(convolution.weight.flatten(1), 2)
         assert largest.item() == pytest.approx(1, abs=1e-3)
     copy.deepcopy(network).load_state_dict(network.state_dict())
+
+
+def test_renewed_statistics_are_those_of_all_latents():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Dropout(0.5), nn.Linear(5, 2))
+    net[1].running_mean.fill_(7.0)
+    net[2].train(False)
+    batches = [torch.randn(50, 3) for _ in range(4)]
+    before = {name: value.clone() for name, value in net.named_parameters()}
+    renew_statistics(net, batches)
+    inputs = [net[0](z).detach() for z in batches]
+    assert torch.allclose(net[1].running_mean, torch.cat(inputs).mean(0), atol=1e-6)
+    assert torch.allclose(net[1].running_var, torch.stack([x.var(0) for x in inputs]).mean(0))
+    assert all(torch.equal(value, before[name]) for name, value in net.named_parameters())
+    assert net[1].momentum == 0.1 and net.training and net[1].training and not net[2].training
+
+
+def test_a_generator_without_statistics_is_left_alone():
+    net = nn.Linear(3, 2)
+    renew_statistics(net, [])
+    net.eval()
+    renew_statistics(net, [torch.ones(1, 3)])
+    assert not net.training

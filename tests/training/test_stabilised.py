@@ -8,7 +8,7 @@ from exact import assert_same
 
 from facegan_ref.losses import OBJECTIVES, discriminator_loss
 from facegan_ref.sampling import draw_latent, sample
-from facegan_ref.stabilise import noise_sigma, r1_penalty
+from facegan_ref.stabilise import noise_sigma, r1_penalty, renew_statistics
 from facegan_ref.training import Trainer
 
 
@@ -166,8 +166,15 @@ def test_samples_come_from_the_average(tiny_recipe, tiny_faces):
     averaged = trainer.ema.model.net[0].weight
     assert torch.allclose(averaged, kept, atol=1e-7)
     assert not torch.allclose(averaged, trainer.generator.net[0].weight, atol=1e-3)
+    sampler = trainer.sampler()
+    shown = dict(sampler.named_parameters())
+    assert all(torch.equal(shown[n], p) for n, p in trainer.ema.model.named_parameters())
+    with_own = copy.deepcopy(trainer.ema.model)
+    latents = torch.Generator().manual_seed(0)
+    renew_statistics(with_own, [draw_latent(recipe, 64, latents) for _ in range(16)])
     z = draw_latent(recipe, 4)
-    assert torch.equal(sample(trainer.sampler(), z), sample(trainer.ema.model, z))
+    assert torch.allclose(sample(sampler, z), sample(with_own, z), atol=1e-5)
+    assert not torch.allclose(sample(sampler, z), sample(trainer.ema.model, z), atol=1e-3)
 
 
 def test_spectral_norm_is_in_the_discriminator_alone(tiny_recipe, tiny_faces):
