@@ -849,6 +849,11 @@ def weight_of_the_slope_only(logits, images):
     return gradient.detach().flatten(1).square().sum(1).mean() * scale
 
 
+@wrong("12.3", "trains_the_discriminator", "whose derivative at 0 is infinite")
+def root_and_square(logits, images):
+    return slopes(logits, images).flatten(1).square().sum(1).sqrt().square().mean()
+
+
 @wrong("12.3", "trains_the_discriminator", "torch.no_grad()")
 def under_no_grad(logits, images):
     with torch.no_grad():
@@ -1265,6 +1270,11 @@ def returns_nothing_for_no_policy(images, policy, generator=None):
     if policy.strip():
         return augment(images, policy, generator), policy
     return [images]
+
+
+@wrong_policy("applies_the_policy_in_order", "do not clamp")
+def clamped_at_the_end(images, policy, generator=None):
+    return augment(images, policy, generator).clamp(-1, 1) if policy.strip() else images
 
 
 @wrong_policy("applies_the_policy_in_order", "return is missing")

@@ -172,6 +172,16 @@ def add_to(lesson: Lesson) -> None:
                 _name(float(came), w.detach().expand(5, 12))
                 or "part of the graph is cut on the way from D's weights to the penalty",
             )
+        flat = torch.zeros(12, requires_grad=True)
+        came = _penalty(r1_penalty, images.flatten(1) @ flat, images)
+        (gradient,) = torch.autograd.grad(came, flat)
+        if not bool(torch.isfinite(gradient).all()):
+            fail(
+                "the gradient 0 where D is flat, D(x) = 0",
+                vector(gradient),
+                "a square root on the way, whose derivative at 0 is infinite: sum the squares and "
+                "take no root",
+            )
         network = _curved(probe, column=True)
         weights = [p for p in network.parameters() if p.ndim > 1]
         images = probe.randn(6, *SHAPE).requires_grad_(True)

@@ -16,8 +16,11 @@ GIVEN = {"translation": translate, "cutout": cut_out}  # the functions that the 
 
 
 def bright_images(probe: Probe, n: int = 8) -> Tensor:
-    """Images without a 0, so that each 0 in the result is a hole or came in from outside."""
-    return 0.3 + 0.6 * torch.rand(n, *SHAPE, generator=probe.rng)
+    """Images without a 0, so that each 0 in the result is a hole or came in from outside.
+
+    Brightness may have taken them beyond 1.
+    """
+    return 0.3 + 1.2 * torch.rand(n, *SHAPE, generator=probe.rng)
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -64,6 +67,8 @@ def _name_policy(came: Tensor, images: Tensor, names: tuple[str, ...], seed: int
     for text, other in known:
         if other != names and torch.equal(came, _expected(images, other, seeded(seed))):
             return text
+    if torch.equal(came, _expected(images, names, seeded(seed)).clamp(-1, 1)):
+        return "the result is clamped to [-1, 1]: D can look at any number. Do not clamp"
     generator = seeded(seed)
     alone = [GIVEN[name](images, generator) for name in names]
     if torch.equal(came, alone[-1]):
