@@ -373,6 +373,19 @@ def only_in_memory():
     return write, imported
 
 
+@wrong("13.2", rejected_by="writes_the_generator_and_nothing_else", says="another name than path")
+def adds_an_ending():
+    return lambda generator, recipe, path: export(generator, recipe, f"{path}.st"), imported
+
+
+@wrong("13.2", rejected_by="writes_the_generator_and_nothing_else", says="entries in all are")
+def without_the_wrapper():
+    def write(generator, recipe, path):
+        export(getattr(generator, "generator", generator), recipe, path)
+
+    return write, imported
+
+
 @wrong("13.2", rejected_by="leaves_the_generator_alone", says="value.contiguous() makes one")
 def not_contiguous():
     def write(generator, recipe, path):

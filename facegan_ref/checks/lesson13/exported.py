@@ -77,13 +77,12 @@ def write(export_generator: Callable, generator: nn.Module, recipe: Recipe, path
         raise
     names = sorted(p.name for p in path.parent.iterdir())
     if names != [path.name]:
-        fail(
-            f"one file, {path.name}",
-            ", ".join(names) or "no file",
-            "everything goes into the one file: the recipe into its metadata"
-            if names
-            else "the tensors are not saved to path",
-        )
+        likely = "everything goes into the one file: the recipe into its metadata"
+        if not names:
+            likely = "the tensors are not saved to path"
+        elif path.name not in names:
+            likely = "the file gets another name than path"
+        fail(f"one file, {path.name}", ", ".join(names) or "no file", likely)
 
 
 def require_same_images(
@@ -155,59 +154,12 @@ def _add_export_checks(lesson: Lesson) -> None:
         export_generator, load_exported, probe: Probe
     ) -> None:
         """One .safetensors file: all of the generator's state_dict; format and recipe beside it."""
-        recipe = recipes(probe)["a DCGAN"]
-        generator = trained(recipe, probe)
-        with empty_folder() as folder:
-            path = folder / NAME
-            write(export_generator, generator, recipe, path)
-            try:
-                with safe_open(str(path), framework="pt") as file:
-                    metadata = file.metadata() or {}
-                    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            except Exception as error:
-                fail(
-                    "a file in the format safetensors",
-                    f"{type(error).__name__} when it is opened",
-                    "torch.save writes a pickle, which can hold code: use save_file",
-                )
-            state = generator.state_dict()
-            lacking = sorted(set(state) - set(tensors))
-            if lacking:
-                buffers = {name for name, _ in generator.named_buffers()}
-                fail(
-                    "every entry of generator.state_dict()",
-                    f"{', '.join(lacking[:2])} and {len(lacking)} entries in all are missing",
-                    "running statistics are no parameters, but evaluation mode reads them: take "
-                    "state_dict(), not named_parameters()"
-                    if set(lacking) <= buffers
-                    else None,
-                )
-            if set(tensors) - set(state):
-                fail(
-                    "nothing besides the generator",
-                    f"{sorted(set(tensors) - set(state))[0]} is in the file too",
-                    "whoever wants faces needs neither the discriminator nor the optimizers",
-                )
-            for name, value in state.items():
-                same = tensors[name].dtype == value.dtype and tensors[name].shape == value.shape
-                if not (same and torch.equal(tensors[name], value.detach())):
-                    fail(f"{name} as it is in the generator", "another tensor", None)
-            if metadata.get("format") != FORMAT:
-                fail(
-                    'metadata with "format": FORMAT',
-                    f"{metadata.get('format')!r}",
-                    'the third argument of save_file is {"format": FORMAT, "recipe": …}',
-                )
-            try:
-                same = json.loads(metadata["recipe"]) == recipe.to_dict()
-            except (KeyError, ValueError):
-                fail(
-                    'metadata with "recipe": the recipe as JSON',
-                    f"{metadata.get('recipe', 'no such entry')!r}"[:150],
-                    "json.dumps(recipe.to_dict()); str(…) is not JSON",
-                )
-            if not same:
-                fail("all fields of recipe.to_dict() as JSON", "other fields or values", None)
+        for what in ("a DCGAN", "images from a sigmoid"):
+            recipe = recipes(probe)[what]
+            generator = trained(recipe, probe)
+            with empty_folder() as folder:
+                write(export_generator, generator, recipe, folder / NAME)
+                _require_contents(folder / NAME, generator, recipe)
 
     @lesson.check("13.2", points=0.5)
     def leaves_the_generator_alone(export_generator, load_exported, probe: Probe) -> None:
@@ -238,6 +190,58 @@ def _add_export_checks(lesson: Lesson) -> None:
                         "half(), float() and forward passes in training mode change a module in "
                         "place",
                     )
+
+
+def _require_contents(path: Path, generator: nn.Module, recipe: Recipe) -> None:
+    """The file has the generator's tensors, the format and the recipe, and nothing else."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:
+        fail(
+            "a file in the format safetensors",
+            f"{type(error).__name__} when it is opened",
+            "torch.save writes a pickle, which can hold code: use save_file",
+        )
+    state = generator.state_dict()
+    lacking = sorted(set(state) - set(tensors))
+    if lacking:
+        buffers = {name for name, _ in generator.named_buffers()}
+        fail(
+            "every entry of generator.state_dict()",
+            f"{', '.join(lacking[:2])} and {len(lacking)} entries in all are missing",
+            "running statistics are no parameters, but evaluation mode reads them: take "
+            "state_dict(), not named_parameters()"
+            if set(lacking) <= buffers
+            else None,
+        )
+    if set(tensors) - set(state):
+        fail(
+            "nothing besides the generator",
+            f"{sorted(set(tensors) - set(state))[0]} is in the file too",
+            "whoever wants faces needs neither the discriminator nor the optimizers",
+        )
+    for name, value in state.items():
+        same = tensors[name].dtype == value.dtype and tensors[name].shape == value.shape
+        if not (same and torch.equal(tensors[name], value.detach())):
+            fail(f"{name} as it is in the generator", "another tensor", None)
+    if metadata.get("format") != FORMAT:
+        fail(
+            'metadata with "format": FORMAT',
+            f"{metadata.get('format')!r}",
+            'the third argument of save_file is {"format": FORMAT, "recipe": …}',
+        )
+    try:
+        same = json.loads(metadata["recipe"]) == recipe.to_dict()
+    except (KeyError, ValueError):
+        fail(
+            'metadata with "recipe": the recipe as JSON',
+            f"{metadata.get('recipe', 'no such entry')!r}"[:150],
+            "json.dumps(recipe.to_dict()); str(…) is not JSON",
+        )
+    if not same:
+        fail("all fields of recipe.to_dict() as JSON", "other fields or values", None)
 
 
 def _add_load_checks(lesson: Lesson) -> None:
