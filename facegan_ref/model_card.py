@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from facegan_ref.bias import Share
 
 MISSING = "Missing: "
+SECTIONS = (
+    "Data and its terms",
+    "Recipe",
+    "Training",
+    "Quality",
+    "Known failures",
+    "Bias",
+    "Intended use",
+    "Misuse",
+    "Licence and citation",
+)
 CELEBA_TERMS = (
     "CelebA is for non-commercial research only; so are this model and the faces it makes. The "
     "data set's makers hold no rights in the photographs, and the celebrities on them were not "
@@ -82,17 +93,18 @@ def model_card(
     if report is not None:
         _require_report(report)
     protocols = [row["protocol"] for row in quality] + ([report["protocol"]] if report else [])
-    return {
-        "Data and its terms": _data(facts, protocols, faces),
-        "Recipe": _recipe(recipe),
-        "Training": _training(facts),
-        "Quality": _quality(quality, facts, report),
-        "Known failures": _failures(report, failures),
-        "Bias": _bias(shares),
-        "Intended use": INTENDED,
-        "Misuse": MISUSE,
-        "Licence and citation": LICENCE,
-    }
+    texts = (
+        _data(facts, protocols, faces),
+        _recipe(recipe),
+        _training(facts),
+        _quality(quality, facts, report),
+        _failures(report, failures),
+        _bias(shares),
+        INTENDED,
+        MISUSE,
+        LICENCE,
+    )
+    return dict(zip(SECTIONS, texts, strict=True))
 
 
 def as_markdown(card: dict[str, str], title: str = "Model card") -> str:
