@@ -34,6 +34,7 @@ from facegan_ref.grading.execute import GuardedExecute
 from facegan_ref.grading.legible import LimitMarkup
 from facegan_ref.grading.notes import WriteNotes
 from facegan_ref.grading.publish import HideHiddenTests, NumberedStubs, WriteAddress
+from facegan_ref.grading.rubrics import HideRubrics, ShowRubrics
 from facegan_ref.grading.scan import MarkRefused, ScanAnswers
 from facegan_ref.grading.scores import RequireScore
 from facegan_ref.grading.submissions import UNUSED_PATTERNS
@@ -98,6 +99,7 @@ def course_config(root: Path) -> Config:
         LimitMarkup,
         RequireScore,
         WriteNotes,
+        ShowRubrics,
         SaveAutoGrades,
         MarkRefused,
         AssignLatePenalties,
@@ -114,7 +116,12 @@ def course_config(root: Path) -> Config:
     # The default, "skip-execution", gives full marks to every test cell that a student tags so.
     c.Execute.skip_cells_with_tag = secrets.token_hex(16)
 
-    c.GenerateFeedback.preprocessors = [GetGrades, HideHiddenTests, CSSHTMLHeaderPreprocessor]
+    c.GenerateFeedback.preprocessors = [
+        GetGrades,
+        HideHiddenTests,
+        HideRubrics,
+        CSSHTMLHeaderPreprocessor,
+    ]
     return c
 
 

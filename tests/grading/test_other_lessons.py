@@ -6,14 +6,17 @@ by their number of items, starts this one early.
 
 from __future__ import annotations
 
+import nbformat
 import pytest
 from graded_class import LESSON, REPOSITORY
+from nbgrader.api import Gradebook
 
 from facegan_ref.checks import find_lesson
 from facegan_ref.grading.batch import ALL, carry_out, chosen_lessons, make_plan
 from facegan_ref.grading.engines import LocalEngine
 from facegan_ref.grading.release import lesson_names
 from facegan_ref.grading.results import GradeResult
+from facegan_ref.grading.rubrics import is_question
 from facegan_ref.grading.sample_class import build_sample_class
 from facegan_ref.grading.sample_kit import make_course
 from facegan_ref.grading.sandbox import isolation_problem
@@ -58,8 +61,28 @@ def test_nobody_is_suspected(graded: Graded, lesson: str) -> None:
         assert (row.status, row.suspicious) == ("graded", [])
 
 
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_questions_and_their_rubrics_are_in_formgrader(graded: Graded, lesson: str) -> None:
+    """Formgrader shows the graded notebook, and offers extra credit for cells of the gradebook."""
+    page = graded[lesson, "blank"].feedback
+    private = page.parents[3]
+    notebook = private / "autograded" / "blank" / lesson / f"{lesson}.ipynb"
+    cells = nbformat.read(notebook, as_version=4).cells
+    places = [place for place, cell in enumerate(cells) if is_question(cell)]
+    assert len(places) >= 2
+    for place in places:
+        assert "*Write your answer here.*" in cells[place].source
+        assert cells[place + 1].source.startswith("> **For the instructor.**")
+        assert "*Rubric.*" in cells[place + 1].source
+    with Gradebook(f"sqlite:///{private / 'gradebook.db'}") as gradebook:
+        grades = gradebook.find_submission_notebook(lesson, lesson, "blank").grades
+        known = {grade.name: grade.max_score for grade in grades}
+    assert {known[cells[place].metadata.nbgrader.grade_id] for place in places} == {0.0}
+    assert "Rubric." not in page.read_text(encoding="utf-8")
+
+
 def test_the_totals_of_the_course(graded: Graded) -> None:
     rows = [row for (_, student), row in graded.items() if student == "perfect"]
     assert len(rows) == len(LESSONS)
     assert all(row.points == row.max_points for row in rows)
-    assert sum(row.points for row in rows) + find_lesson(LESSON).points == 165
+    assert sum(row.points for row in rows) + find_lesson(LESSON).points == 220
