@@ -15,8 +15,10 @@ from facegan_ref.models import (
     init_weights,
 )
 from facegan_ref.recipes import Recipe
-from facegan_ref.stabilise import add_spectral_norm
+from facegan_ref.sampling import draw_latent
+from facegan_ref.stabilise import add_spectral_norm, renew_statistics
 
+STATISTICS = (16, 64)  # batches and latents in each, from which an average gets its statistics
 KERAS_NORM = {"eps": 1e-3, "momentum": 0.01}  # batch normalisation's defaults in Keras
 
 
@@ -51,6 +53,24 @@ def build_networks(recipe: Recipe) -> tuple[nn.Module, nn.Module]:
     if recipe.spectral_norm:
         add_spectral_norm(discriminator)
     return generator, discriminator
+
+
+def averaged_generator(
+    recipe: Recipe, weights: dict[str, Tensor], device: torch.device | str = "cpu"
+) -> nn.Module:
+    """The recipe's generator with averaged `weights`, and statistics that are its own.
+
+    Batch normalisation's running statistics among `weights` are those of the generator that was
+    trained (see `renew_statistics`); always the same latents take their place.
+    """
+    with torch.random.fork_rng(devices=[]):
+        generator, _ = build_networks(recipe)
+    generator.load_state_dict(weights)
+    generator.to(device=device, memory_format=torch.channels_last)
+    batches, n = STATISTICS
+    rng = torch.Generator().manual_seed(0)
+    renew_statistics(generator, (draw_latent(recipe, n, rng, device) for _ in range(batches)))
+    return generator.eval().requires_grad_(False)
 
 
 def show_in_tanh_range(generator: nn.Module, recipe: Recipe) -> nn.Module:

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from facegan_ref import distributed
-from facegan_ref.architectures import build_networks, show_in_tanh_range
+from facegan_ref.architectures import averaged_generator, build_networks, show_in_tanh_range
 from facegan_ref.checkpoint import CheckpointError, read_checkpoint
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.export import SHIPPED, SUFFIX, load_exported
@@ -28,7 +28,7 @@ from facegan_ref.recipes import Recipe
 from facegan_ref.run_folder import LAST, RunFolder, rows_until
 from facegan_ref.sampling import draw_latent
 from facegan_ref.tensorboard import Board
-from facegan_ref.training import Trainer, TrainingDiverged, averaged_generator
+from facegan_ref.training import Trainer, TrainingDiverged
 
 if TYPE_CHECKING:
     from facegan_ref.evaluation import QualityMeasure

@@ -10,27 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from facegan_ref import distributed
-from facegan_ref.architectures import build_networks, show_in_tanh_range
+from facegan_ref.architectures import averaged_generator, build_networks, show_in_tanh_range
 from facegan_ref.data.faces import FaceArray
 from facegan_ref.losses import OBJECTIVES
 from facegan_ref.randomness import derive_seed, own_randomness, seed_device
 from facegan_ref.recipes import Recipe
 from facegan_ref.sampling import draw_latent, sample
 from facegan_ref.speed import CapturedUpdate, deterministic_kernels, on_device
-from facegan_ref.stabilise import (
-    EMA,
-    gradient_penalty,
-    noise_sigma,
-    r1_penalty,
-    ramped_decay,
-    renew_statistics,
-)
+from facegan_ref.stabilise import EMA, gradient_penalty, noise_sigma, r1_penalty, ramped_decay
 from facegan_ref.steps import discriminator_step, generator_step
 from facegan_ref.views import DiscriminatorView, GeneratorView, frozen
 
 READ_EVERY = 25  # steps between looks at a CUDA device's metrics: each look waits for it
 FIXED_SAMPLES = 64  # latents kept for the preview grids
-STATISTICS = (16, 64)  # batches and latents in each, from which an average gets its statistics
 METRICS = ("loss_d", "loss_g", "d_real", "d_fake", "acc_real", "acc_fake")
 ADVICE = (
     "Look at the last lines of metrics.jsonl: did D's scores run to 0 and 1, or did a loss grow? "
@@ -53,24 +45,6 @@ def build_adam(network: nn.Module, lr: float, betas: tuple[float, float]) -> tor
         with contextlib.suppress(RuntimeError):
             return torch.optim.Adam(parameters, lr, betas, fused=True)
     return torch.optim.Adam(parameters, lr, betas)
-
-
-def averaged_generator(
-    recipe: Recipe, weights: dict[str, Tensor], device: torch.device | str = "cpu"
-) -> nn.Module:
-    """The recipe's generator with averaged `weights`, and statistics that are its own.
-
-    Batch normalisation's running statistics among `weights` are those of the generator that was
-    trained (see `renew_statistics`); always the same latents take their place.
-    """
-    with torch.random.fork_rng(devices=[]):
-        generator, _ = build_networks(recipe)
-    generator.load_state_dict(weights)
-    generator.to(device=device, memory_format=torch.channels_last)
-    batches, n = STATISTICS
-    rng = torch.Generator().manual_seed(0)
-    renew_statistics(generator, (draw_latent(recipe, n, rng, device) for _ in range(batches)))
-    return generator.eval().requires_grad_(False)
 
 
 class Trainer:
