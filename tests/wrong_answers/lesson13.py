@@ -347,6 +347,15 @@ def recipe_as_str():
     return write, imported
 
 
+@wrong("13.2", rejected_by="writes_the_generator_and_nothing_else", says="goes in as text")
+def recipe_as_dict():
+    def write(generator, recipe, path):
+        tensors = {k: v.detach().contiguous() for k, v in generator.state_dict().items()}
+        save_file(tensors, path, {"format": FORMAT, "recipe": recipe.to_dict()})
+
+    return write, imported
+
+
 @wrong("13.2", rejected_by="writes_the_generator_and_nothing_else", says="the third argument of")
 def no_metadata():
     def write(generator, recipe, path):
@@ -696,6 +705,11 @@ def one_text_for_all(run, failures="", bias=""):
 @wrong("13.3", rejected_by="has_every_section", says="the order in which it is filled")
 def in_another_order(run, failures="", bias=""):
     return dict(sorted(card(run, failures, bias).items(), reverse=True))
+
+
+@wrong("13.3", rejected_by="has_every_section", says="begin with run = Path(run)")
+def only_paths(run, failures="", bias=""):
+    return card(run / ".", failures, bias)
 
 
 @wrong("13.3", rejected_by="has_every_section", says="a card is only returned")

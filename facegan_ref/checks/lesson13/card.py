@@ -148,7 +148,15 @@ def add_to(lesson: Lesson) -> None:
                     )
             if len({card[name].strip() for name in (INTENDED, MISUSE, LICENCE)}) < 3:
                 fail("different texts for use, misuse and licence", "the same text twice", None)
-            if card_of(model_card, str(run)) != card:
+            try:
+                by_text = card_of(model_card, str(run))
+            except (AttributeError, TypeError) as error:
+                fail(
+                    "a path that is a str to be accepted like a Path",
+                    f"{type(error).__name__}: {error}",
+                    "begin with run = Path(run)",
+                )
+            if by_text != card:
                 fail("the same card for a path that is a str", "another card", None)
             if {path: path.read_bytes() for path in run.iterdir()} != before:
                 fail("the run's folder as it was", "changed files", "a card is only returned")

@@ -71,10 +71,18 @@ def write(export_generator: Callable, generator: nn.Module, recipe: Recipe, path
         if "contiguous" in str(error):
             fail(
                 "a generator in channels_last memory, as the trainer has it, to be exported",
-                f"ValueError: {str(error).splitlines()[0][:150]}",
+                f"ValueError: {str(error).split('.weight', 1)[0][:80]}…",
                 "save_file takes contiguous tensors: value.contiguous() makes one",
             )
         raise
+    except TypeError as error:
+        if "metadata" not in str(error):
+            raise
+        fail(
+            "metadata that save_file takes: a dict from str to str",
+            f"TypeError: {str(error)[:150]}",
+            "the recipe goes in as text: json.dumps(recipe.to_dict())",
+        )
     names = sorted(p.name for p in path.parent.iterdir())
     if names != [path.name]:
         likely = "everything goes into the one file: the recipe into its metadata"
