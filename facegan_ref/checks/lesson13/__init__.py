@@ -41,7 +41,7 @@ lesson.task(
         "begin with a large width; while the recipe of that width has too many parameters,\n"
         "make the width three quarters as large",
         "own_recipe(2000, 32, 620, 300_000) with batch_size 32: an epoch has 62 steps, so that 10 "
-        "epochs are\nallowed. z_dim 64 and ngf = ndf = 21 have 210,000 weights: not more than "
+        "epochs are\nallowed. z_dim 64 and ngf = ndf = 21 have 231,042 weights: not more than "
         "allowed, more than a quarter of it.",
     ),
 )
