@@ -45,9 +45,9 @@ def build_page(checkpoints: Checkpoints) -> gr.Blocks:
         warning = gr.HTML(elem_id="warning")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Morph", id="morph-tab"):
-                seed1, seed2, show_morph = _morph_tab(checkpoints, generator)
+                show_morph = _morph_tab(checkpoints, generator)
             with gr.Tab("100 faces", id="sheet-tab"):
-                show_hundred = _sheet_tab(checkpoints, generator, seed1, seed2)
+                show_hundred = _sheet_tab(checkpoints, generator)
             with gr.Tab("Attributes", id="attributes-tab"):
                 show_attributes = _attributes_tab(checkpoints, generator)
         gr.HTML(f'<footer class="fg-terms"><p>{markup.TERMS}</p></footer>')
@@ -121,7 +121,7 @@ def _draw(button: gr.Button, seed: gr.Number) -> None:
     button.click(actions.another_seed, None, seed, show_progress="hidden", api_visibility="private")
 
 
-def _morph_tab(checkpoints: Checkpoints, generator: gr.Dropdown):
+def _morph_tab(checkpoints: Checkpoints, generator: gr.Dropdown) -> Callable:
     with gr.Row(elem_classes="fg-morph"):
         with gr.Column(scale=6, min_width=300):
             with gr.Row(elem_classes="fg-pair"):
@@ -185,13 +185,13 @@ def _morph_tab(checkpoints: Checkpoints, generator: gr.Dropdown):
             return action(checkpoints.load(name), *values)
 
         _saving(button, make, [*inputs, *more], link, said)
-    return (*seeds, start)
+    return start
 
 
-def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown, seed1, seed2) -> Callable:
+def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown) -> Callable:
     with gr.Row(elem_classes="fg-controls", equal_height=False):
         first = _seed("Seed of the first face", 0, "first")
-        take = gr.Radio(
+        gr.Radio(
             ["Face 1", "Face 2"],
             value="Face 1",
             label="A click on a face makes it",
@@ -204,7 +204,7 @@ def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown, seed1, seed2) -
         another = gr.Button("Another 100", elem_id="another-hundred")
         save = gr.Button("Save them (PNG)", elem_id="save-sheet")
     said = gr.HTML(elem_id="sheet-message")
-    taken = gr.HTML(elem_id="taken")
+    gr.HTML(elem_id="taken")  # page.js says there which seed a click took over
     link = gr.HTML(elem_id="sheet-link")
     sheet = _slot("sheet", "Press “Show 100 faces”.")
 
@@ -228,7 +228,6 @@ def _sheet_tab(checkpoints: Checkpoints, generator: gr.Dropdown, seed1, seed2) -
     def start(events: list) -> None:
         _on(events, forget, [], [sheet, link], said, show_progress="hidden")
 
-    del take, taken, seed1, seed2  # page.js moves a clicked seed over
     return start
 
 
