@@ -288,7 +288,7 @@ class ADictionary(_EMA):
         self.model = {name: value.clone() for name, value in model.state_dict().items()}
 
 
-@wrong("12.1", "begins_as_a_copy", "without `model`")
+@wrong("12.1", "begins_as_a_copy", "without the attribute `model`")
 class ShadowDict:
     def __init__(self, model, decay=0.999):
         self.decay = decay
@@ -754,6 +754,11 @@ def wgan_gp(logits, images):
 @wrong("12.3", "square_of_the_slope", "depends on the images' size")
 def mean_of_all(logits, images):
     return slopes(logits, images).square().mean()
+
+
+@wrong("12.3", "square_of_the_slope", "flatten each image first")
+def norm_over_the_colours(logits, images):
+    return (slopes(logits, images).norm(2, dim=1) ** 2).mean()
 
 
 @wrong("12.3", "square_of_the_slope", "summed over the batch")
@@ -1258,7 +1263,7 @@ def policy_ignored(images, policy, generator=None):
     return cut_out(translate(images, generator), generator)
 
 
-@wrong_policy("applies_the_policy_in_order", "no exception")
+@wrong_policy("applies_the_policy_in_order", "split by hand")
 def spaces_kept(images, policy, generator=None):
     for name in policy.split(",") if policy.strip() else []:
         images = TRANSFORMATIONS[name](images, generator)

@@ -51,7 +51,11 @@ def averaged(ema: object, model: nn.Module) -> nn.Module:
     if ema is None:
         fail(what, "no object: EMA(model, decay) gave None", "EMA is to be the class itself")
     if not hasattr(ema, "model"):
-        fail(what, f"a {type(ema).__name__} without `model`", "assign the copy to self.model")
+        fail(
+            what,
+            f"a {type(ema).__name__} object without the attribute `model`",
+            "assign the copy to self.model",
+        )
     average = ema.model
     if isinstance(average, dict):
         fail(what, "a dictionary", "keep a copy of the whole network, not only its state_dict")

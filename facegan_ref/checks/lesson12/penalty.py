@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -11,7 +12,7 @@ from facegan_ref import stabilise
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
 from facegan_ref.checks.scalar_loss import close, vector
 
-SHAPE = (3, 4, 4)
+SHAPE = (3, 4, 5)
 NO_GRAPH = (
     "create_graph=True is missing in torch.autograd.grad (or its result is detached): the gradient "
     "is then a constant, and D can't be trained to have a smaller one"
@@ -65,10 +66,13 @@ def _name(came: float, gradient: Tensor) -> str | None:
     square = g.square()
     norms = square.sum(1).sqrt()
     right = square.sum(1).mean()
+    over_colours = gradient.detach().double().square().sum(1).mean()
     for name, value in (
         ("this is the norm: R1 is its SQUARE, so take no square root", norms.mean()),
         ("the mean over all numbers is taken: sum over the numbers of an image (else the penalty "
          "depends on the images' size), then take the mean over the images", square.mean()),
+        ("the sum is over dimension 1 alone, the colours, and the mean over all pixels: flatten "
+         "each image first, gradient.flatten(1)", over_colours),
         ("summed over the batch: take the mean over the images, so that it does not depend on the "
          "batch's size", square.sum()),
         ("this is the norm of the whole batch's gradient: each image has a gradient of its own",
@@ -105,7 +109,9 @@ def _require(came: Tensor, expected: float, what: str, gradient: Tensor) -> None
 
 def _curved(probe: Probe, column: bool) -> nn.Module:
     """A D with curvature: its slope differs from image to image."""
-    network = nn.Sequential(nn.Flatten(), nn.Linear(48, 5), nn.Tanh(), nn.Linear(5, 1))
+    network = nn.Sequential(
+        nn.Flatten(), nn.Linear(math.prod(SHAPE), 5), nn.Tanh(), nn.Linear(5, 1)
+    )
     with torch.no_grad():
         for p in network.parameters():
             p.copy_(0.4 * probe.randn(*p.shape))

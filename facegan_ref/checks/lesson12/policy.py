@@ -32,7 +32,15 @@ def augmented(
 ) -> Tensor:
     """What the student's function returns, which must be images like the given ones."""
     kept = images.detach().clone()
-    out = diff_augment(images, policy, *more)
+    try:
+        out = diff_augment(images, policy, *more)
+    except KeyError as error:
+        fail(
+            f"augmented images for the policy {policy!r}",
+            f"KeyError: {error}",
+            "the string is split by hand: parse_policy(policy) gives its names without spaces, and "
+            "none for an empty one",
+        )
     what = f"images of shape {tuple(images.shape)} for the policy {policy!r}"
     out = require_type(out, Tensor, what, "return the augmented images alone, as a tensor")
     if out.shape != images.shape or out.dtype != images.dtype:
