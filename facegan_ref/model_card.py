@@ -121,7 +121,7 @@ def missing(card: dict[str, str]) -> list[str]:
 def _plain(text: object) -> str:
     """What a file says, on one line and without what Markdown, HTML or a terminal would obey."""
     line = "".join(c if c.isprintable() else " " for c in str(text))
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", line)
+    return re.sub(r"([\\`*\[\]<>|#]|(?<!\w)_|_(?!\w))", r"\\\1", line)
 
 
 def _quality_rows(run: Path, facts: dict) -> list[dict]:

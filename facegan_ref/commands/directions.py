@@ -86,7 +86,8 @@ def strip(run, file, attribute, hold, seeds, steps, reach, truncation, fps, scal
 
     generator, recipe = open_generator(run)
     if file is None:
-        file = SHIPPED_DIRECTIONS if run is None else Path("directions.json")
+        own = run is None and SHIPPED_DIRECTIONS.is_file()
+        file = SHIPPED_DIRECTIONS if own else Path("directions.json")
     known = Directions.load(file, generator)
     direction = known[attribute].tensor()
     if hold:

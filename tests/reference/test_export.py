@@ -17,7 +17,7 @@ from facegan_ref import cli, export
 from facegan_ref.architectures import build_networks, show_in_tanh_range
 from facegan_ref.checkpoint import CheckpointError, read_checkpoint
 from facegan_ref.data.faces import FaceArray
-from facegan_ref.directions import generator_hash
+from facegan_ref.directions import Direction, Directions, generator_hash
 from facegan_ref.evaluation import QualityMeasure
 from facegan_ref.export import (
     FORMAT,
@@ -446,9 +446,16 @@ def test_drawn_faces_are_no_measure_of_the_package_s_own_generator(shipped, tmp_
 
 
 def test_directions_of_the_package_s_own_generator_are_found(shipped, tmp_path):
-    status, _, err = facegan("strip", "--attribute", "Smiling", cwd=tmp_path)
-    assert status == 2 and str(shipped.with_name("directions.json")) in err
-    status, _, err = facegan("strip", shipped, "--attribute", "Smiling", cwd=tmp_path)
+    own, there = shipped.with_name("directions.json"), tmp_path / "directions.json"
+    generator, recipe = load_generator()
+    vector = Direction([1.0, *[0.0] * (recipe.z_dim - 1)], 0.9, 0.5, 0.5, {"Smiling": (0.1, 0.9)})
+    Directions(generator_hash(generator), 3.0, {"Smiling": vector}, {}).save(there)
+    strip = ("strip", "--attribute", "Smiling", "--seeds", "0,1", "--steps", 3)
+    status, out, err = facegan(*strip, cwd=tmp_path)  # what `facegan directions` writes by itself
+    assert status == 0, err
+    there.rename(own)
+    assert facegan(*strip, cwd=tmp_path) == (status, out, err)
+    status, _, err = facegan("strip", shipped, *strip[1:], cwd=tmp_path)
     assert status == 2 and "facegan: directions.json: no such file" in err
 
 
