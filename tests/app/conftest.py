@@ -9,8 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -23,10 +21,7 @@ from facegan_ref.export import SHIPPED, export_generator
 from facegan_ref.recipes import Recipe
 from facegan_ref.run import load_generator
 
-FACEGAN = (
-    "import sys; sys.path[:1] = [p for p in sys.path[:1] if p]; "
-    "from facegan_ref.cli import main; main()"
-)
+HERE = Path(__file__).parent
 
 
 def write_run(folder: Path, recipe: Recipe, seed: int = 0, weight: float = 500.0) -> Path:
@@ -89,35 +84,35 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(runs, tmp_path_factory):
-    """The address of `facegan app --runs …`, run as its own process."""
+def server_log(tmp_path_factory):
+    """What the server prints."""
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="session")
+def server(runs, server_log):
+    """The address of `facegan app --runs … --share`, run as its own process."""
     if importlib.util.find_spec("gradio") is None:  # importing it would take seconds
         pytest.skip("the page needs Gradio: pip install -e '.[app]'")
-    port = free_port()
-    log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-c", FACEGAN, "app", "--runs", str(runs), "--port", str(port)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GRADIO_TEMP_DIR": str(log.parent / "tmp")}
-    with open(log, "w", encoding="utf-8") as output:
+    port, folder = free_port(), server_log.parent
+    command = [sys.executable, str(HERE / "served.py"), "app", "--runs", str(runs)]
+    with open(server_log, "w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            [*command, "--no-browser"],
+            [*command, "--port", str(port), "--share", "--no-browser"],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=log.parent,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "GRADIO_TEMP_DIR": str(folder / "tmp")},
+            cwd=folder,
         )
     address = f"http://localhost:{port}/"
     try:
-        for _ in range(600):
+        while "Ctrl-C ends it" not in server_log.read_text(encoding="utf-8"):
             if process.poll() is not None:
-                pytest.fail(f"the server ended: {log.read_text()}")
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
+                pytest.fail(f"the server ended: {server_log.read_text(encoding='utf-8')}")
+            time.sleep(0.2)
         yield address
-        assert process.poll() is None, f"the server ended: {log.read_text()}"
-        assert not (log.parent / "tmp").exists() or not list((log.parent / "tmp").rglob("*.*"))
+        assert process.poll() is None, server_log.read_text(encoding="utf-8")
+        assert not (folder / "tmp").exists() or not list((folder / "tmp").rglob("*.*"))
     finally:
         process.terminate()
         process.wait(timeout=20)

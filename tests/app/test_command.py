@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import runpy
-import socket
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from facegan_ref import cli
-from facegan_ref.app import checkpoints
-from facegan_ref.app.checkpoints import Checkpoints, offered
 from facegan_ref.grading.publish import WriteAddress
 
 ROOT = Path(__file__).parents[2]
-needs_gradio = pytest.mark.skipif(
-    importlib.util.find_spec("gradio") is None, reason="Gradio is not installed"
-)
 
 
 def facegan(monkeypatch, capsys, *arguments: object) -> tuple[int, str]:
@@ -51,41 +42,6 @@ def test_mistakes_of_the_owner_end_in_one_line(arguments, says, monkeypatch, cap
     monkeypatch.chdir(tmp_path)
     code, said = facegan(monkeypatch, capsys, "app", *arguments)
     assert code == 2 and says in said and "Traceback" not in said
-
-
-@needs_gradio
-def test_a_shared_page_loads_nothing_from_elsewhere(runs, monkeypatch):
-    from gradio import networking
-
-    from facegan_ref.app.page import build_page
-    from facegan_ref.app.server import POLICY, launch
-
-    monkeypatch.setattr(networking, "setup_tunnel", lambda **_: "http://x.example")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    page = build_page(Checkpoints(offered([runs / "normal"])))
-    _, local, public = launch(
-        page, server_port=port, share=True, quiet=True, prevent_thread_lock=True
-    )
-    try:
-        assert public == "https://x.example"
-        with urllib.request.urlopen(local, timeout=20) as answer:
-            assert answer.headers["Content-Security-Policy"] == POLICY
-            scripts = re.findall(
-                r'<(?:script|link)[^>]*(?:src|href)="([^"]*)"', answer.read().decode()
-            )
-        assert scripts and not [script for script in scripts if "//" in script]
-    finally:
-        page.close(verbose=False)
-
-
-@needs_gradio
-def test_the_space_is_the_page(runs, monkeypatch, tmp_path):
-    monkeypatch.setattr(checkpoints, "SHIPPED", runs / "exported.safetensors")
-    space = runpy.run_path(str(ROOT / "space" / "app.py"), run_name="space")
-    generator = next(b for b in space["demo"].blocks.values() if b.elem_id == "generator")
-    assert [name for name, _ in generator.choices] == [checkpoints.SHIPPED_NAME]
 
 
 def test_the_space_says_what_hosts_ask_for():

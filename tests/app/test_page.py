@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -459,6 +460,21 @@ def test_nothing_can_be_uploaded(server):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
     assert refused.value.code == 403
+
+
+def test_a_shared_page_loads_nothing_from_elsewhere(server, server_log):
+    assert "public for a week at https://shared.example" in server_log.read_text(encoding="utf-8")
+    with urllib.request.urlopen(server, timeout=20) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        html = answer.read().decode()
+    assert policy.startswith("default-src 'self'") and "http" not in policy
+    loaded = re.findall(r'<(?:script|link)[^>]*(?:src|href)="([^"]*)"', html)
+    assert loaded and not [address for address in loaded if "//" in address]
+
+
+def test_the_space_is_the_page_with_the_packages_own_generator(server, server_log):
+    offers = [SHIPPED_NAME] if SHIPPED.is_file() else []
+    assert f"space: {offers}" in server_log.read_text(encoding="utf-8")
 
 
 # ---- how it looks and who can use it
