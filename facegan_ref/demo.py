@@ -1,4 +1,4 @@
-"""`make demo`: the main job once, end to end, on the embedded faces."""
+"""`make demo`: a morphing face at once, then the main job, end to end, on the embedded faces."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from facegan_ref.quick import shorten
 
 DEMO_LESSONS = ("03", "04")
 DEMO_IMAGES = 6000
+FACES = (28, 154)  # the two ends of the demonstration's morph, by their seeds
 
 
 def run_demo(root: Path, out: Path) -> None:
-    """Train the `quick` recipe, release the lessons, grade a sample class; print where all lies.
+    """Morph, train the `quick` recipe, release lessons, grade a sample class; print where all lies.
 
     Args:
         root: the course repository.
@@ -33,6 +34,7 @@ def run_demo(root: Path, out: Path) -> None:
         shutil.rmtree(out)
     out.mkdir(parents=True)
     mark.touch()
+    _morph(out)
     run = _train(out / "run")
     results = _grade(root, out / "course")
     from facegan_ref.grading.table import class_table
@@ -41,10 +43,29 @@ def run_demo(root: Path, out: Path) -> None:
         click.echo("\n" + class_table(lesson))
     course = out / "course"
     click.echo(
-        f"\npictures   {run / 'faces.png'}, {run / 'progress.gif'}, {run / 'curves.png'}\n"
+        f"\nmorph      {out / 'morph.gif'}, {out / 'faces.png'}\n"
+        f"training   {run / 'faces.png'}, {run / 'progress.gif'}, {run / 'curves.png'}\n"
         f"gradebook  {course / '.grading' / 'gradebook.db'}\n"
         f"feedback   {course / '.grading' / 'feedback'}/STUDENT/LESSON/LESSON.html"
     )
+
+
+def _morph(out: Path) -> None:
+    """Faces of the generator that comes with the package, before anything is trained."""
+    from facegan_ref.latents import interpolation, latents_of_seeds
+    from facegan_ref.morph import morph
+    from facegan_ref.pictures import enlarge, image_grid, save_gif, save_png, there_and_back
+    from facegan_ref.run import load_generator
+    from facegan_ref.sampling import sample
+
+    generator, recipe = load_generator()
+    faces = sample(generator, latents_of_seeds(recipe, range(64)))
+    save_png(image_grid(faces, columns=16), out / "faces.png", scale=2)
+    z0, z1 = latents_of_seeds(recipe, FACES)
+    frames = morph(generator, z0, z1, 24, interpolation(recipe))
+    film = [enlarge(image_grid(frame[None], 1), 4) for frame in frames]
+    save_gif(there_and_back(film, hold=6), out / "morph.gif", fps=12)
+    click.echo(f"1. One face turns into another, and 64 faces: {out / 'morph.gif'}, faces.png")
 
 
 def _train(folder: Path) -> Path:
@@ -57,7 +78,7 @@ def _train(folder: Path) -> Path:
     from facegan_ref.training import Trainer
 
     recipe, images = get_recipe("quick"), shorten(DEMO_IMAGES, 256)
-    click.echo(f"1. Training a DCGAN on {images} embedded faces ({recipe.source})")
+    click.echo(f"2. Training a DCGAN on {images} embedded faces ({recipe.source})")
     faces = open_faces(None, recipe, images)
     trainer = Trainer(recipe, faces, choose_device())
     run = Run(folder, trainer)
@@ -77,10 +98,10 @@ def _grade(root: Path, course: Path) -> list:
     from facegan_ref.grading.sample_kit import make_course
     from facegan_ref.grading.sandbox import isolation_problem
 
-    click.echo("2. Releasing the lessons")
+    click.echo("3. Releasing the lessons")
     make_course(root, course, DEMO_LESSONS)
     release(course)
-    click.echo(f"3. Grading {len(DEMO_STUDENTS)} sample students with nbgrader")
+    click.echo(f"4. Grading {len(DEMO_STUDENTS)} sample students with nbgrader")
     # The samples are the course's own: where they cannot be isolated, they need not be.
     isolation = "none" if isolation_problem() else None
     results = []
