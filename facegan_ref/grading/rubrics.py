@@ -14,7 +14,7 @@ from nbgrader.utils import is_grade, is_solution
 
 KEY = "facegan_rubric"
 """Cell metadata: this cell is the rubric of the answer above it."""
-_SOLUTION = re.compile(r"### BEGIN SOLUTION\n(.*?)\n### END SOLUTION", re.DOTALL)
+_SOLUTION = re.compile(r"### BEGIN[ ]SOLUTION\n(.*?)\n### END[ ]SOLUTION", re.DOTALL)
 
 
 def is_question(cell: NotebookNode) -> bool:

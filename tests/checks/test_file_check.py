@@ -207,7 +207,7 @@ def test_missing_file_bytes_and_unknown_lesson(tmp_path):
     for lesson, file, says in (
         ("03", tmp_path / "none.py", "no such file"),
         ("03", tmp_path / "latin.py", "not UTF-8"),
-        ("12", tmp_path / "latin.py", "no checks for lesson"),
+        ("99", tmp_path / "latin.py", "no checks for lesson"),
     ):
         done = check(lesson, file)
         assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr

@@ -83,7 +83,7 @@ EXTENDED_LATER = {
     ("13_capstone", "export_generator"),  # float16, facts of the training, whole files
     ("13_capstone", "load_exported"),  # built without memory
     ("13_capstone", "model_card"),  # reports, bias, and what an exported file knows
-    # Agree with the package in tests/metrics/test_lesson.py:
+    # Agree with the package in tests/metrics/test_metrics_of_lesson.py:
     ("11_measuring", "precision_recall"),  # chunk by chunk, for any number of images
     ("11_measuring", "nearest_neighbours"),  # likewise, and exactly 0 for copies
 }
