@@ -37,6 +37,8 @@ def start(course: Path, *arguments: str, before: tuple[str, ...] = ()) -> subpro
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell without job control has its background jobs ignore Ctrl-C, and all they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
