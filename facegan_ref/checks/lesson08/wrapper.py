@@ -2,91 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
 from facegan_ref.checks.lesson08.noise import correlation
-from facegan_ref.checks.network_probe import build
+from facegan_ref.checks.wrapper_probe import (
+    SHAPE,
+    Z_DIM,
+    SeeingDiscriminator,
+    SeenGenerator,
+    seen_once,
+    wrap,
+)
 from facegan_ref.steps import discriminator_step, generator_step
 
-SHAPE = (3, 16, 16)
-Z_DIM = 4
 SEE_8_3 = "task 8.3 is not right yet, or the noise is clamped or changed afterwards"
 
 
-class SeeingDiscriminator(nn.Module):
-    """Images to logits, `(N,)` or with `column` `(N, 1)`; keeps the batches that it was given."""
-
-    def __init__(self, rng: torch.Generator, column: bool = False):
-        super().__init__()
-        self.body = nn.Sequential(nn.Flatten(), nn.Linear(768, 6), nn.Tanh(), nn.Linear(6, 1))
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
-        self.column = column
-        self.seen: list[Tensor] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.seen.append(images)
-        logits = self.body(images)
-        return logits if self.column else logits.squeeze(1)
-
-
-class SeenGenerator(nn.Module):
-    """Latents `(N, 4)` to images; keeps the batches that it made."""
-
-    def __init__(self, rng: torch.Generator):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(Z_DIM, 768), nn.Tanh(), nn.Unflatten(1, SHAPE))
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.copy_(0.5 * torch.randn(parameter.shape, generator=rng))
-        self.made: list[Tensor] = []
-
-    def forward(self, z: Tensor) -> Tensor:
-        self.made.append(self.body(z))
-        return self.made[-1]
-
-
-def _wrap(factory: Callable, discriminator: nn.Module, *more: object) -> nn.Module:
-    noisy = build(factory, discriminator, *more)
-    if noisy is discriminator:
-        fail(
-            "a new module around the discriminator",
-            "the discriminator itself",
-            "the given D is returned or patched: it must still see clean images when it is called "
-            "by itself",
-        )
-    return noisy
-
-
-def _seen_once(noisy: nn.Module, discriminator: SeeingDiscriminator, images: Tensor) -> Tensor:
-    """What D saw of `images` through `noisy`, without its graph."""
-    discriminator.seen.clear()
-    out = noisy(images)
-    if not isinstance(out, Tensor):
-        fail(
-            "D's logits",
-            "None" if out is None else f"a {type(out).__name__}",
-            "forward must return self.discriminator(...)",
-        )
-    if len(discriminator.seen) != 1:
-        fail(
-            "D to be run once on the batch",
-            f"{len(discriminator.seen)} runs",
-            "forward calls the discriminator once, with the noisy images",
-        )
-    seen = discriminator.seen[0]
-    if seen.shape != images.shape:
-        fail(
-            f"D to see images of shape {tuple(images.shape)}",
-            f"shape {tuple(seen.shape)}",
-            "the noise has another shape than the images, or is put beside them",
-        )
-    return seen.detach()
+_wrap = partial(wrap, plain="clean")
+_seen_once = partial(
+    seen_once,
+    changed="noisy",
+    misshapen="the noise has another shape than the images, or is put beside them",
+)
 
 
 def _set_sigma(noisy: nn.Module, sigma: float | Tensor) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facegan_ref.checks.engine import Lesson, Probe, fail, number
-from facegan_ref.checks.lesson08.wrapper import Z_DIM, SeeingDiscriminator, SeenGenerator
 from facegan_ref.checks.lesson12.policy import bright_images, seeded
-from facegan_ref.checks.network_probe import build
 from facegan_ref.checks.random_states import changed, global_states
+from facegan_ref.checks.wrapper_probe import (
+    Z_DIM,
+    SeeingDiscriminator,
+    SeenGenerator,
+    seen_once,
+    wrap,
+)
 from facegan_ref.steps import discriminator_step, generator_step
 
 IN_D_ONLY = (
@@ -20,42 +25,12 @@ IN_D_ONLY = (
 )
 
 
-def _wrap(factory: Callable, discriminator: nn.Module, *more: object) -> nn.Module:
-    module = build(factory, discriminator, *more)
-    if module is discriminator:
-        fail(
-            "a new module around the discriminator",
-            "the discriminator itself",
-            "the given D is returned or patched: it must still see plain images when it is called "
-            "by itself",
-        )
-    return module
-
-
-def _look(module: nn.Module, inner: SeeingDiscriminator, images: Tensor) -> Tensor:
-    """What D saw of `images` through `module`."""
-    inner.seen.clear()
-    out = module(images)
-    if not isinstance(out, Tensor):
-        fail(
-            "D's logits",
-            "None" if out is None else f"a {type(out).__name__}",
-            "forward must return self.discriminator(...)",
-        )
-    if len(inner.seen) != 1:
-        fail(
-            "D to be run once on the batch",
-            f"{len(inner.seen)} runs",
-            "forward calls the discriminator once, with the augmented images",
-        )
-    seen = inner.seen[0]
-    if seen.shape != images.shape:
-        fail(
-            f"D to see images of shape {tuple(images.shape)}",
-            f"shape {tuple(seen.shape)}",
-            "plain and augmented images are put side by side, or reshaped",
-        )
-    return seen.detach()
+_wrap = partial(wrap, plain="plain")
+_look = partial(
+    seen_once,
+    changed="augmented",
+    misshapen="plain and augmented images are put side by side, or reshaped",
+)
 
 
 def holes(seen: Tensor, images: Tensor) -> Tensor:
