@@ -14,34 +14,40 @@ _PACKAGE = os.path.dirname(facegan_ref.__file__) + os.sep
 
 
 class Borrowed:
-    """The reference's definitions of the graded names, to be found among the notebook's objects.
+    """The reference's definitions of graded names, to be found among a notebook's objects.
 
     Works in a fork of a process that called `gc.freeze`: what the collector knows was made since.
 
     Args:
-        names: what the lesson grades.
+        names: what all lessons grade.
         originals: functions that others took the place of, by the id of the other.
     """
 
     def __init__(self, names: Collection[str], originals: Mapping[int, types.FunctionType]) -> None:
-        self._things: dict[int, str] = {}
+        self._things: dict[str, dict[int, str]] = {name: {} for name in names}
         for place, module in list(sys.modules.items()):
             if not place.startswith("facegan_ref."):
                 continue
-            for name in set(names) & set(vars(module)):
-                value = vars(module)[name]
+            for name in self._things.keys() & vars(module).keys():
+                value, things = vars(module)[name], self._things[name]
                 label = f"{getattr(value, '__module__', place)}.{name}"
                 for part in _parts(value):
-                    self._things[id(part)] = label
+                    things[id(part)] = label
                     if id(part) in originals:
-                        self._things |= {id(p): label for p in _parts(originals[id(part)])}
-                self._things[id(module)] = self._things[id(vars(module))] = place
+                        things |= {id(p): label for p in _parts(originals[id(part)])}
+                things[id(module)] = things[id(vars(module))] = place
 
-    def held(self, namespace: dict) -> list[str]:
-        """Return which of them the `namespace`, or any object made since the fork, refers to."""
+    def held(self, namespace: dict, names: Collection[str]) -> list[str]:
+        """Return which definitions of `names` are referred to.
+
+        Looks at `namespace`, and at every object made since the fork.
+        """
+        searched: dict[int, str] = {}
+        for name in names:
+            searched |= self._things.get(name, {})
         things = gc.get_objects()
         referents = gc.get_referents(namespace, *things)
-        found = {self._things[number] for number in self._things.keys() & set(map(id, referents))}
+        found = {searched[number] for number in searched.keys() & set(map(id, referents))}
         return sorted(found | {thing.__name__ for thing in things if _was_run_again(thing)})
 
 

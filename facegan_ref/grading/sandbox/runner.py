@@ -17,7 +17,6 @@ from facegan_ref.checks.engine import run_fresh, run_task
 from facegan_ref.checks.registry import find_task
 from facegan_ref.checks.report import as_html, as_text
 from facegan_ref.grading.sandbox import frames, linux, seccomp
-from facegan_ref.grading.sandbox.borrowed import Borrowed
 from facegan_ref.grading.sandbox.limits import Limits
 from facegan_ref.grading.sandbox.recorder import DescriptorFile, RecordedStream, Recorder
 from facegan_ref.grading.sandbox.seal import is_harmless
@@ -74,14 +73,13 @@ class Runner:
 
     def __init__(self, channel: socket.socket, loaded: Loaded, start: dict) -> None:
         self._channel = channel
-        self._shell, self._seal, self._tripwire = loaded
+        self._shell, self._seal, self._tripwire, self._borrowed = loaded
         self._key = start["key"]
         self._recorder = Recorder(Limits(**start["limits"]))
         self._shell.record(self._recorder)
         self._builtins = StudentBuiltins(start["allowed"], start["denied"])
         self._shell.user_module.__dict__["__builtins__"] = self._builtins.module
         self._graded = start["denied"]
-        self._borrowed = Borrowed(self._graded, self._tripwire.originals)
         self._sealed = True
         self._running = False
         self._forged = ""
@@ -203,7 +201,7 @@ class Runner:
         pretenders = self._seal.pretenders(self._builtins.classes)
         if pretenders:
             return f"{', '.join(pretenders[:3])} pretends to be what it is not"
-        held = self._borrowed.held(self._shell.user_module.__dict__)
+        held = self._borrowed.held(self._shell.user_module.__dict__, self._graded)
         if held:
             return f"this notebook has got hold of the reference's {', '.join(held[:3])}"
         return ""

@@ -8,24 +8,27 @@ themselves. A `Seal` is taken in the warm process; it is looked at before and af
 from __future__ import annotations
 
 import builtins
+import gc
 import itertools
 import operator
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.library
 
-from facegan_ref.grading.sandbox.data_seal import DataSeal
+from facegan_ref.grading.sandbox.data_seal import data_of_checks
+from facegan_ref.grading.sandbox.watched_words import WatchedWords, memory_is_understood
 
 # Modules whose functions and classes checks use, each with all below it.
 _WATCHED = (
     "builtins", "math", "random", "copy", "inspect", "re", "json", "io", "contextlib", "warnings",
     "signal", "time", "dataclasses", "functools", "operator", "statistics", "secrets",
-    "collections", "numpy", "numpy.random", "torch", "torch._tensor", "torch._C", "torch._C._nn",
+    "collections", "gc", "numpy", "numpy.random", "torch", "torch._tensor", "torch._C",
+    "torch._C._nn",
     "torch.functional", "torch.random", "torch.linalg", "torch.special", "torch.testing",
     "torch.overrides", "torch.serialization", "torch.nn", "torch.autograd", "torch.optim",
     "torch.utils.data", "facegan_ref",
@@ -91,7 +94,11 @@ class _Place(NamedTuple):
     values: tuple[object, ...]
     chosen: tuple[bool, ...]
 
-    def is_whole(self) -> bool:
+    def look(self) -> list[str]:
+        """Put back what was replaced; return the names of it."""
+        return [] if self._is_whole() else _mend(self)
+
+    def _is_whole(self) -> bool:
         """Whether all is as it was, looked at without a search for each name."""
         now = vars(self.holder)
         return (
@@ -102,20 +109,38 @@ class _Place(NamedTuple):
 
 
 class Seal:
-    """The functions and classes of the watched modules, as they are now."""
+    """The functions and classes of the watched modules, and the data of the checks, as they are.
+
+    Whose memory has not changed is not looked at any further (`watched_words`).
+    """
 
     def __init__(self) -> None:
-        self._places: list[_Place] = []
         self._bodies: list[tuple[str, tuple]] = []
-        self._known_subclasses = {kind: set(_subclasses(kind)) for kind in _NUMBERS}
-        self._known_classes = set(type.__subclasses__(object))
-        self._kernels = set(torch.library._impls)
+        self._known_classes = set(_classes())
+        self._words = WatchedWords(memory_is_understood())
+        self._looks: list[Callable[[], list[str]]] = []
         seen: set[int] = set()
         for name, module in sorted(sys.modules.items()):
             if isinstance(module, types.ModuleType) and _is_watched(name):
                 self._add(name, module, seen)
         self._parts_of_bodies = tuple(zip(*(body for _, body in self._bodies), strict=True))
-        self._data = DataSeal()
+        self._watch(self._look_at_bodies, *self._parts_of_bodies[0])
+        for entry in data_of_checks():
+            self._watch(entry.look, entry.thing)
+        kernels = set(torch.library._impls)
+        self._watch(
+            lambda: [f"torch's {new}" for new in torch.library._impls - kernels],
+            torch.library._impls,
+        )
+        self._words.take()
+
+    def _watch(
+        self, look: Callable[[], list[str]], *things: object, but: Collection[str] = ()
+    ) -> None:
+        """Let `look` be called when one of `things` may have changed (see `WatchedWords.watch`)."""
+        for thing in things:
+            self._words.watch(len(self._looks), thing, but)
+        self._looks.append(look)
 
     def _add(self, name: str, holder: types.ModuleType | type, seen: set[int]) -> None:
         if id(holder) in seen:
@@ -130,7 +155,8 @@ class Seal:
         kind, keys = type(holder), tuple(values)
         chosen = tuple(key in values for key in names)
         objects = tuple(values.values())
-        self._places.append(_Place(name, holder, kind, frozenset(names), keys, objects, chosen))
+        place = _Place(name, holder, kind, frozenset(names), keys, objects, chosen)
+        self._watch(place.look, holder, but=names.keys() - values.keys())
         for key, value in values.items():
             body = _body(value)
             if body is not None and id(value) not in seen:
@@ -142,19 +168,15 @@ class Seal:
 
     def broken(self) -> list[str]:
         """Put back what was replaced; return the names of it, e.g. ["torch.allclose"]."""
-        found = [name for place in self._places if not place.is_whole() for name in _mend(place)]
-        if not self._are_bodies_whole():
-            found += self._mend_bodies()
-        found += self._data.broken()
-        found += [f"torch's {name}" for name in set(torch.library._impls) - self._kernels]
-        return found + _leave_modes()
+        looks = [self._looks[changed] for changed in sorted(self._words.changed())]
+        return [name for look in looks for name in look()] + _leave_modes()
 
-    def _are_bodies_whole(self) -> bool:
+    def _look_at_bodies(self) -> list[str]:
         functions, *parts = self._parts_of_bodies
-        return all(
-            all(map(operator.is_, map(operator.attrgetter(part), functions), before))
-            for part, before in zip(_PARTS, parts, strict=True)
-        )
+        for part, before in zip(_PARTS, parts, strict=True):
+            if not all(map(operator.is_, map(operator.attrgetter(part), functions), before)):
+                return self._mend_bodies()
+        return []
 
     def _mend_bodies(self) -> list[str]:
         found = []
@@ -165,21 +187,28 @@ class Seal:
                     setattr(function, part, before)
         return list(dict.fromkeys(found))
 
-    def pretenders(self, classes: Iterable[type]) -> list[str]:
+    def pretenders(self, classes: Collection[type]) -> list[str]:
         """Return classes that pass for numbers or tensors and answer checks as they like.
+
+        Looks at what the collector knows: in a fork of a process that called `gc.freeze`, that is
+        what was made since.
 
         Args:
             classes: those that the notebook has defined.
         """
         found = set()
-        for kind, known in self._known_subclasses.items():
-            for new in set(_subclasses(kind)) - known:
-                if new.__module__ == "__main__" and _COMPARING & set(vars(new)):
-                    found.add(new.__qualname__)
-        for new in {*classes, *type.__subclasses__(object)} - self._known_classes:
-            if _PRETENDING & set(vars(new)):
+        for new in {*classes, *_classes()} - self._known_classes:
+            names = set(vars(new))
+            own = new.__module__ == "__main__" and issubclass(new, _NUMBERS)
+            direct = object in new.__bases__ or new in classes
+            if (own and _COMPARING & names) or (direct and _PRETENDING & names):
                 found.add(new.__qualname__)
         return sorted(found)
+
+
+def _classes() -> Iterator[type]:
+    """Yield the classes that the collector knows."""
+    return (thing for thing in gc.get_objects() if issubclass(type(thing), type))
 
 
 def _mend(place: _Place) -> list[str]:
@@ -220,12 +249,6 @@ def _remove(holder: types.ModuleType | type, key: str) -> None:
         del vars(holder)[key]
     else:
         type.__delattr__(holder, key)
-
-
-def _subclasses(kind: type) -> Iterator[type]:
-    for child in type.__subclasses__(kind):
-        yield child
-        yield from _subclasses(child)
 
 
 def _leave_modes() -> list[str]:
