@@ -39,7 +39,7 @@ def as_html(result: TaskResult) -> str:
         if not check.attempted:
             colour, verdict = "#666666", "– not attempted"
         rows.append(
-            f'<tr><td style="{_CELL};color:{colour};background:#fff;font-weight:600;'
+            f'<tr><td style="{_CELL};color:{colour};background-color:#fff;font-weight:600;'
             f'white-space:nowrap">{verdict}</td>'
             f'<td style="{_CELL}">{html.escape(words(check.name))}</td>'
             f'<td style="{_CELL};white-space:nowrap">{_points(check)}</td>'

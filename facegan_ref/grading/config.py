@@ -116,6 +116,13 @@ def course_config(root: Path) -> Config:
     # The default, "skip-execution", gives full marks to every test cell that a student tags so.
     c.Execute.skip_cells_with_tag = secrets.token_hex(16)
 
+    # Feedback and formgrader show what students wrote; neither may run it.
+    c.HTMLExporter.sanitize_html = True
+    c.TemplateExporter.filters = {
+        "clean_html": "facegan_ref.grading.harmless.clean_html",
+        "strip_files_prefix": "facegan_ref.grading.harmless.clean_markdown",
+    }
+
     c.GenerateFeedback.preprocessors = [
         GetGrades,
         HideHiddenTests,

@@ -168,6 +168,11 @@ def inspect_folder(folder: Path, name: str, known_ids: set[str]) -> Submission:
         name: the notebook's released name, without the ending.
         known_ids: the nbgrader ids of the lesson, by which a renamed notebook is recognised.
     """
+    for place in (folder.parent, folder):
+        if place.is_symlink():  # as a notebook's: it may lead to a neighbour's work
+            return Submission(
+                problem=f"{code(place.name)} is only a link: hand in the folder itself."
+            )
     if not folder.is_dir():
         return Submission(problem="Nothing was handed in for this lesson.")
     files = list(visible_files(folder))

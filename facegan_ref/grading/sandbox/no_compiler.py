@@ -11,6 +11,8 @@ import sys
 import types
 from collections.abc import Callable
 
+import torch
+
 _COMPILER = "torch._dynamo"
 _UTILS = f"{_COMPILER}.utils"
 
@@ -53,7 +55,10 @@ def _load(name: str) -> types.ModuleType:
     for put_off in (_COMPILER, _UTILS):
         if isinstance(sys.modules.get(put_off), _PutOff):
             del sys.modules[put_off]
-    return importlib.import_module(name)
+    seed = torch.manual_seed
+    module = importlib.import_module(name)
+    torch.manual_seed = seed  # wrapped for compiled code by the import, and watched by the seal
+    return module
 
 
 def put_off_compiler() -> None:

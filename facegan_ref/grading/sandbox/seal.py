@@ -11,7 +11,9 @@ import builtins
 import gc
 import itertools
 import operator
+import os
 import sys
+import sysconfig
 import types
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
@@ -49,6 +51,10 @@ _COMPARING = _PRETENDING | {
     "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__sub__", "__rsub__", "__abs__",
     "__bool__", "__float__",
 }  # fmt: skip
+# Where installed packages lie; a hand-in's own modules lie elsewhere.
+_INSTALLED = tuple(
+    {os.path.join(path, "") for key, path in sysconfig.get_paths().items() if key.endswith("lib")}
+)
 _PARTS = ("__code__", "__defaults__", "__kwdefaults__")  # of a function
 _CHANGES_BY_ITSELF = ("torch.Storage",)  # torch.set_default_dtype does it
 # What notebooks replace for honest reasons, and no check looks at.
@@ -128,10 +134,7 @@ class Seal:
         for entry in data_of_checks():
             self._watch(entry.look, entry.thing)
         kernels = set(torch.library._impls)
-        self._watch(
-            lambda: [f"torch's {new}" for new in torch.library._impls - kernels],
-            torch.library._impls,
-        )
+        self._watch(lambda: _new_kernels(kernels), torch.library._impls)
         self._words.take()
 
     def _watch(
@@ -200,15 +203,34 @@ class Seal:
         for new in {*classes, *_classes()} - self._known_classes:
             names = set(vars(new))
             own = new.__module__ == "__main__" and issubclass(new, _NUMBERS)
-            direct = object in new.__bases__ or new in classes
+            direct = new in classes or (object in new.__bases__ and not _is_of_a_library(new))
             if (own and _COMPARING & names) or (direct and _PRETENDING & names):
                 found.add(new.__qualname__)
         return sorted(found)
 
 
+def _is_of_a_library(new: type) -> bool:
+    """Whether an installed package has defined this class: pandas answers numpy's questions."""
+    module = sys.modules.get(new.__module__)
+    codes = [
+        function.__code__.co_filename
+        for function in (getattr(thing, "__func__", thing) for thing in vars(new).values())
+        if isinstance(function, types.FunctionType)
+    ]
+    file = getattr(module, "__file__", None) or ""
+    return file.startswith(_INSTALLED) and all(code.startswith(_INSTALLED) for code in codes)
+
+
 def _classes() -> Iterator[type]:
     """Yield the classes that the collector knows."""
     return (thing for thing in gc.get_objects() if issubclass(type(thing), type))
+
+
+def _new_kernels(known: set[str]) -> list[str]:
+    """Return which functions of the known libraries ("aten/add/CPU") have got another kernel."""
+    libraries = {kernel.partition("/")[0] for kernel in known}
+    new = sorted(torch.library._impls - known)
+    return [f"torch's {kernel}" for kernel in new if kernel.partition("/")[0] in libraries]
 
 
 def _mend(place: _Place) -> list[str]:

@@ -202,6 +202,7 @@ $name.__defaults__ = look("0.__defaults__", run)
 smooth_real_labels = lambda logits, smoothing: torch.full_like(logits, 1 - smoothing)
 """,
 }
+KEPT["where-the-collector-forgets-it"] = f"{KEPT['by-a-copy']}\nimport gc\ngc.freeze()\n"
 HIDDEN |= {f"kept-{what}": FOUND + text for what, text in KEPT.items()}
 
 STOPPED = ("type-hints", "signature", "doctest", "previous-cell-as-text")

@@ -215,5 +215,7 @@ SUSPECTED = {
     "odd-partial-load",
     "odd-threads-of-its-own",
     "executes-another",
+    "state-alarm",
+    "state-atexit-that-fails",
 }
 assert set(HAND_INS) >= SUSPECTED
