@@ -18,7 +18,6 @@ _TAGS = (
 )
 _ATTRIBUTES = {
     "*": ["class", "style", "title"],
-    "a": ["href"],
     "abbr": ["title"],
     "details": ["open"],
     "ol": ["start"],
@@ -48,15 +47,21 @@ class _Styles(CSSSanitizer):
         return super().sanitize_css(style)
 
 
+def _is_fit_for_link(_tag: str, name: str, value: str) -> bool:
+    if name == "href":
+        return value.startswith(("https://", "http://", "mailto:", "#")) or ":" not in value
+    return name in _ATTRIBUTES["*"]
+
+
 def _is_fit_for_picture(_tag: str, name: str, value: str) -> bool:
     if name == "src":
         return value.startswith(_PICTURES)
-    return name in ("alt", "class", "height", "style", "title", "width")
+    return name in ("alt", "height", "width", *_ATTRIBUTES["*"])
 
 
 _cleaner = bleach.Cleaner(
     tags=frozenset(_TAGS.split()),
-    attributes={**_ATTRIBUTES, "img": _is_fit_for_picture},
+    attributes={**_ATTRIBUTES, "a": _is_fit_for_link, "img": _is_fit_for_picture},
     protocols=frozenset(["http", "https", "mailto", "data"]),
     css_sanitizer=_Styles(allowed_css_properties=_STYLES.split()),
 )

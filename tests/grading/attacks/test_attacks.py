@@ -7,12 +7,16 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
+import nbformat
 import pytest
 from catalogue import GRADED, SUSPECTED
 from hand_ins import HandIn
 from hostile_class import HostileClass
+from nbconvert.exporters import HTMLExporter
+from nbgrader.server_extensions.formgrader.handlers import template_path
 from scripts import TOKEN
 
+from facegan_ref.grading.config import load_config
 from facegan_ref.grading.table import class_table, what_to_look_at, write_csv
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -146,6 +150,24 @@ class _Active(HTMLParser):
 @pytest.mark.parametrize("student", chosen(lambda hand_in: hand_in.name.startswith("script-")))
 def test_feedback_runs_no_script(hostile: dict[str, HostileClass], student: str) -> None:
     page = hostile[student].feedback(student)
+    assert TOKEN in page, "what was written is shown as text, or the test says nothing"
+    reader = _Active()
+    reader.feed(page)
+    assert reader.found == []
+
+
+@pytest.mark.parametrize("student", chosen(lambda hand_in: hand_in.name.startswith("script-")))
+def test_formgrader_runs_no_script(hostile: dict[str, HostileClass], student: str) -> None:
+    """Rendered as nbgrader's `FormgradeExtension` and `SubmissionHandler` do."""
+    graded = hostile[student]
+    config = load_config(graded.world.course)
+    config.HTMLExporter.template_name = "formgrade"
+    config.HTMLExporter.extra_template_basedirs = [template_path]
+    names = ("assignment_id", "notebook_id", "submission_id", "next", "prev")
+    resources = dict.fromkeys((*names, "index", "total", "index_url", "base_url"), "0")
+    resources |= {"last_name": None, "first_name": None, "student": student}
+    notebook = nbformat.reads(graded.graded_text(student), as_version=4)
+    page, _ = HTMLExporter(config=config).from_notebook_node(notebook, resources=resources)
     assert TOKEN in page, "what was written is shown as text, or the test says nothing"
     reader = _Active()
     reader.feed(page)
