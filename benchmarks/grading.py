@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python benchmarks/grading.py --submissions 20 --rounds 3 --jobs 2
 
 Each hand-in of lesson 3 is another one: some tasks are right, some wrong, some not attempted. They
-lie in two course folders. In one, nbgrader has its own settings and its own `Execute`, which starts
-a Jupyter kernel for each notebook, in the other it has this course's. The lesson's demonstration
-cells are run in neither. The two take turns, so that whatever else the machine does falls on both,
-each time from the start of the command to its end. All points must be the same, cell by cell.
+lie in two course folders, each with the lesson in its gradebook. In one, nbgrader has its own
+settings and its own `Execute`, which starts a Jupyter kernel for each notebook, in the other it has
+this course's. The lesson's demonstration cells are run in neither. The two take turns, so that
+whatever else the machine does falls on both, each time from the start of the command to its end.
+All points must be the same, cell by cell.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ PHASES = ("inspect", "stage", "sanitize", "execute", "save", "feedback", "result
 
 def make_courses(folder: Path, number: int) -> tuple[Path, Path]:
     """Make the two course folders with `number` hand-ins each; return plain nbgrader's and ours."""
+    from facegan_ref.grading.classroom import Classroom
     from facegan_ref.grading.sample_kit import LessonKit, make_course
 
     ours, plain = folder / "facegan", folder / "plain"
@@ -63,6 +65,7 @@ def make_courses(folder: Path, number: int) -> tuple[Path, Path]:
     shutil.copytree(submitted, plain / ".grading" / "submitted")
     (plain / "nbgrader_config.py").write_text(PLAIN, encoding="utf-8")
     run(plain, "nbgrader", "generate_assignment", LESSON)
+    Classroom(ours, LESSON).enter_lesson()
     return plain, ours
 
 
