@@ -100,7 +100,7 @@ class GuardedExecute(Execute):
         run = _Run(self, nb, Path(path) if path else None)
         try:
             for cell in code:
-                if _has_code(cell.source) and not self._is_demo(cell):
+                if not self._is_demo(cell) and _has_code(cell.source):
                     run.cell(cell)
         finally:
             run.close()
