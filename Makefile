@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/facegan demo
 
 # All tests. What CI runs too. A test that hangs is ended and its stacks are shown.
-HANGING := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true --max-worker-restart=0
+HANGING := --durations=15 -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true --max-worker-restart=0
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
