@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import secrets
 import statistics
 import sys
 import types
@@ -217,6 +218,15 @@ def test_what_is_replaced_is_found_and_put_back(sealed: seals.Seal, name: str) -
     assert torch.allclose is not lying and abs(-1) == 1 and torch.abs(torch.tensor(-1.0)) == 1
     assert table_of_checks() == tasks
     assert facegan_ref.losses.generator_loss.__code__ is loss
+
+
+def test_a_new_name_in_place_of_another_is_found(
+    sealed: seals.Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(secrets, "DEFAULT_ENTROPY")  # so that there are as many names as before
+    secrets.len = lying
+    assert broken(sealed) == ["secrets.len"]
+    assert not hasattr(secrets, "len")
 
 
 def test_honest_changes_are_none(sealed: seals.Seal) -> None:

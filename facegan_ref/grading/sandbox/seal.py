@@ -109,7 +109,7 @@ class _Place(NamedTuple):
         now = vars(self.holder)
         return (
             type(self.holder) is self.kind
-            and len(now) == len(self.names)
+            and now.keys() == self.names
             and all(map(operator.is_, itertools.compress(now.values(), self.chosen), self.values))
         )
 
@@ -244,11 +244,10 @@ def _mend(place: _Place) -> list[str]:
         if now.get(key) is not value:
             found.append(f"{place.name}.{key}")
             _set(place.holder, key, value)
-    if len(now) != len(place.names):
-        for key in [key for key in now if key not in place.names]:
-            if _shadows(place.holder, key, now[key]):
-                found.append(f"{place.name}.{key}")
-                _remove(place.holder, key)
+    for key in sorted(now.keys() - place.names, key=str):
+        if _shadows(place.holder, key, now[key]):
+            found.append(f"{place.name}.{key}")
+            _remove(place.holder, key)
     return found
 
 
