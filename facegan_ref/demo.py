@@ -37,7 +37,7 @@ def run_demo(root: Path, out: Path) -> None:
     _morph(out)
     run = _train(out / "run")
     results = _grade(root, out / "course")
-    from facegan_ref.grading.table import class_table
+    from facegan_ref.grading.running.table import class_table
 
     for lesson in results:
         click.echo("\n" + class_table(lesson))

@@ -48,14 +48,14 @@ def grade(
     Only what changed since the last time is graded. Exit status: 0 when everybody was graded, 1
     when grading itself failed for somebody, 2 when nothing could be graded.
     """
+    from facegan_ref.grading.running.startup import quick_imports
     from facegan_ref.grading.sandbox import warm_process
-    from facegan_ref.grading.startup import quick_imports
 
     if not scheduler:
         warm_process()  # loads torch while this process loads nbgrader
     with quick_imports():
-        from facegan_ref.grading import batch
-        from facegan_ref.grading.engines import CannotGrade, DaskEngine, LocalEngine
+        from facegan_ref.grading.running import batch
+        from facegan_ref.grading.running.engines import CannotGrade, DaskEngine, LocalEngine
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leave as after Ctrl-C
     isolation = "none" if no_sandbox else None
@@ -95,7 +95,7 @@ def available_cores() -> int:
 
 def _report(rows: list[GradeResult], lessons: list[str], csv_file: Path | None, root: Path) -> None:
     from facegan_ref.grading.config import PRIVATE
-    from facegan_ref.grading.table import class_table, what_to_look_at, write_csv
+    from facegan_ref.grading.running.table import class_table, what_to_look_at, write_csv
 
     files = [] if csv_file is None else [csv_file]
     for lesson in lessons:

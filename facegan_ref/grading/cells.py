@@ -15,8 +15,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors.base import NbGraderPreprocessor
 
+from facegan_ref.grading.feedback.notes import KEY, add_note, cell_label, grading_data
 from facegan_ref.grading.gradebook import open_gradebook
-from facegan_ref.grading.notes import KEY, add_note, cell_label, grading_data
 from facegan_ref.grading.submissions import grade_ids, is_importable, unused_note, visible_files
 
 

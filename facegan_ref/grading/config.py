@@ -31,10 +31,10 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from facegan_ref.grading.cells import RestoreCells
 from facegan_ref.grading.execute import GuardedExecute
-from facegan_ref.grading.legible import LimitMarkup
-from facegan_ref.grading.notes import WriteNotes
+from facegan_ref.grading.feedback.legible import LimitMarkup
+from facegan_ref.grading.feedback.notes import WriteNotes
+from facegan_ref.grading.feedback.rubrics import HideRubrics, ShowRubrics
 from facegan_ref.grading.publish import HideHiddenTests, NumberedStubs, WriteAddress
-from facegan_ref.grading.rubrics import HideRubrics, ShowRubrics
 from facegan_ref.grading.scan import MarkRefused, ScanAnswers
 from facegan_ref.grading.scores import RequireScore
 from facegan_ref.grading.submissions import UNUSED_PATTERNS
@@ -119,8 +119,8 @@ def course_config(root: Path) -> Config:
     # Feedback and formgrader show what students wrote; neither may run it.
     c.HTMLExporter.sanitize_html = True
     c.TemplateExporter.filters = {
-        "clean_html": "facegan_ref.grading.harmless.clean_html",
-        "strip_files_prefix": "facegan_ref.grading.harmless.clean_markdown",
+        "clean_html": "facegan_ref.grading.feedback.harmless.clean_html",
+        "strip_files_prefix": "facegan_ref.grading.feedback.harmless.clean_markdown",
     }
 
     c.GenerateFeedback.preprocessors = [

@@ -22,8 +22,8 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import Execute, GetGrades
 from nbgrader.utils import find_all_files, setenv
 
+from facegan_ref.grading.feedback.pages import InPlace, PageExporter
 from facegan_ref.grading.gradebook import enrol
-from facegan_ref.grading.pages import InPlace, PageExporter
 from facegan_ref.grading.quick import KNOWN, QUICK
 
 

@@ -15,8 +15,8 @@ from nbgrader.utils import is_grade, is_locked
 from traitlets import Enum, Float, Integer, Unicode
 
 from facegan_ref.checks.results import SEED_VARIABLE
+from facegan_ref.grading.feedback.notes import grading_data
 from facegan_ref.grading.marks import Mark, read_mark
-from facegan_ref.grading.notes import grading_data
 from facegan_ref.grading.sandbox import Limits, Reply, SandboxLost, Session
 
 PACKAGE = "facegan_ref"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nbgrader.api import SubmittedNotebook
 
+from facegan_ref.grading.feedback.notes import KEY
 from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.marks import read_mark
-from facegan_ref.grading.notes import KEY
 
 
 @dataclass

@@ -21,9 +21,9 @@ from nbgrader.utils import is_locked
 from traitlets.log import get_logger
 
 from facegan_ref.grading.execute import check_mark, what_may_be_imported
+from facegan_ref.grading.feedback.notes import add_note, cell_label, grading_data
 from facegan_ref.grading.gradebook import open_gradebook
 from facegan_ref.grading.marks import read_mark
-from facegan_ref.grading.notes import add_note, cell_label, grading_data
 from facegan_ref.grading.scanning.call_rules import CallRules
 from facegan_ref.grading.scanning.findings import KINDS, Allowance, Found
 from facegan_ref.grading.scanning.flow import Flow

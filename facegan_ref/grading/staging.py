@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from nbgrader.utils import parse_utc
 
-from facegan_ref.grading.notes import grading_data
+from facegan_ref.grading.feedback.notes import grading_data
 from facegan_ref.grading.submissions import Submission
 
 

@@ -14,9 +14,9 @@ from graded_class import LESSON, REPOSITORY, SETTINGS, GradedClass, fingerprints
 
 from facegan_ref.checks import find_task
 from facegan_ref.checks.engine import run_task
-from facegan_ref.grading import batch
 from facegan_ref.grading.classroom import Classroom
-from facegan_ref.grading.engines import LocalEngine
+from facegan_ref.grading.running import batch
+from facegan_ref.grading.running.engines import LocalEngine
 from facegan_ref.grading.sample_class import STUDENTS, Sample, build_sample_class
 from facegan_ref.grading.sample_kit import make_course
 

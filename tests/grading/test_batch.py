@@ -17,14 +17,14 @@ from graded_class import LESSON, REPOSITORY
 from nbgrader.api import Gradebook
 from sqlalchemy import text
 
-from facegan_ref.grading import batch
 from facegan_ref.grading.config import load_config
-from facegan_ref.grading.engines import CannotGrade, LocalEngine
 from facegan_ref.grading.gradebook import LOCK_WAIT_S, close_gradebooks, enrol, open_gradebook
 from facegan_ref.grading.results import GradeResult, TaskPoints
+from facegan_ref.grading.running import batch
+from facegan_ref.grading.running.engines import CannotGrade, LocalEngine
+from facegan_ref.grading.running.table import what_to_look_at, write_csv
 from facegan_ref.grading.sample_class import build_sample_class
 from facegan_ref.grading.sample_kit import make_course
-from facegan_ref.grading.table import what_to_look_at, write_csv
 
 STUDENTS = ["blank", "half-right", "perfect", "syntax-error"]
 TOTALS = {"blank": 0.0, "half-right": 5.0, "perfect": 15.0, "syntax-error": 10.0}

@@ -9,8 +9,8 @@ from nbgrader.utils import determine_grade
 
 from facegan_ref.grading.cells import MasterCell, restore_cells
 from facegan_ref.grading.execute import error_output
+from facegan_ref.grading.feedback.notes import error_note
 from facegan_ref.grading.marks import read_mark
-from facegan_ref.grading.notes import error_note
 from facegan_ref.grading.publish import HideHiddenTests
 from facegan_ref.grading.scores import RequireScore
 

@@ -17,13 +17,13 @@ from graded_class import LESSON, REPOSITORY, fingerprints
 
 from facegan_ref.checks import find_task
 from facegan_ref.checks.engine import run_fresh, run_task
-from facegan_ref.grading.batch import carry_out, make_plan
-from facegan_ref.grading.engines import LocalEngine
 from facegan_ref.grading.results import GradeResult
+from facegan_ref.grading.running.batch import carry_out, make_plan
+from facegan_ref.grading.running.engines import LocalEngine
+from facegan_ref.grading.running.table import write_csv
 from facegan_ref.grading.sample_class import build_sample_class
 from facegan_ref.grading.sample_kit import LessonKit, function_name, make_course
 from facegan_ref.grading.sandbox import isolation_problem
-from facegan_ref.grading.table import write_csv
 
 sys.path.insert(0, str(REPOSITORY / "tests" / "wrong_answers"))
 sys.path.insert(0, str(Path(__file__).parent / "attacks"))

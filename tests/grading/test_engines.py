@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from graded_class import LESSON, REPOSITORY
 
-from facegan_ref.grading import batch
-from facegan_ref.grading.engines import CannotGrade, DaskEngine, Engine, LocalEngine
+from facegan_ref.grading.running import batch
+from facegan_ref.grading.running.engines import CannotGrade, DaskEngine, Engine, LocalEngine
 from facegan_ref.grading.sample_class import build_sample_class
 from facegan_ref.grading.sample_kit import make_course
 

@@ -86,9 +86,9 @@ def test_ctrl_c_and_on_with_it(course: Path) -> None:
 def test_the_grading_process_loads_neither_torch_nor_what_it_has_no_use_for() -> None:
     script = (
         "import sys\n"
-        "from facegan_ref.grading.startup import quick_imports\n"
+        "from facegan_ref.grading.running.startup import quick_imports\n"
         "with quick_imports():\n"
-        "    from facegan_ref.grading import batch, engines\n"
+        "    from facegan_ref.grading.running import batch, engines\n"
         "print([name for name in ('torch', 'numpy', 'rfc3987_syntax') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

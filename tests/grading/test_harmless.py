@@ -10,7 +10,7 @@ import pytest
 from facegan_ref.checks.engine import run_task
 from facegan_ref.checks.registry import find_task
 from facegan_ref.checks.report import as_html
-from facegan_ref.grading.harmless import clean_html, clean_markdown
+from facegan_ref.grading.feedback.harmless import clean_html, clean_markdown
 
 ACTIVE = {
     "script": "<script>steal()</script>",

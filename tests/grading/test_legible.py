@@ -7,8 +7,8 @@ import copy
 import nbformat
 from nbformat import NotebookNode
 
-from facegan_ref.grading.legible import SHOWN, LimitMarkup
-from facegan_ref.grading.notes import grading_data
+from facegan_ref.grading.feedback.legible import SHOWN, LimitMarkup
+from facegan_ref.grading.feedback.notes import grading_data
 
 
 def limited(*cells: NotebookNode, **limits: int) -> NotebookNode:

@@ -12,11 +12,11 @@ from graded_class import LESSON, REPOSITORY
 from nbgrader.api import Gradebook
 
 from facegan_ref.checks import find_lesson
-from facegan_ref.grading.batch import ALL, carry_out, chosen_lessons, make_plan
-from facegan_ref.grading.engines import LocalEngine
+from facegan_ref.grading.feedback.rubrics import is_question
 from facegan_ref.grading.release import lesson_names
 from facegan_ref.grading.results import GradeResult
-from facegan_ref.grading.rubrics import is_question
+from facegan_ref.grading.running.batch import ALL, carry_out, chosen_lessons, make_plan
+from facegan_ref.grading.running.engines import LocalEngine
 from facegan_ref.grading.sample_class import build_sample_class
 from facegan_ref.grading.sample_kit import make_course
 from facegan_ref.grading.sandbox import isolation_problem

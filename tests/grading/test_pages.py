@@ -10,7 +10,7 @@ from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from facegan_ref.grading.pages import PageExporter, open_elements
+from facegan_ref.grading.feedback.pages import PageExporter, open_elements
 
 MARKDOWN = {
     "plain": "# A title\n\nSome *words*, `code`, $x < y$ and a [link](https://example.org).",

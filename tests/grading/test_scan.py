@@ -14,7 +14,7 @@ import pytest
 from graded_class import LESSON, REPOSITORY
 from nbformat import NotebookNode
 
-from facegan_ref.grading.notes import KEY
+from facegan_ref.grading.feedback.notes import KEY
 from facegan_ref.grading.results import plain
 from facegan_ref.grading.scan import ScanAnswers, refused, scan_code, scan_notebook
 

@@ -8,7 +8,7 @@ from graded_class import LESSON, nbgrader
 from nbgrader.api import Gradebook
 
 from facegan_ref.grading.classroom import Classroom
-from facegan_ref.grading.notes import KEY
+from facegan_ref.grading.feedback.notes import KEY
 from facegan_ref.grading.results import plain, read_result
 from facegan_ref.grading.sample_kit import LessonKit
 

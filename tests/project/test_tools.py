@@ -13,7 +13,7 @@ import pytest
 
 from facegan_ref.doctor import examine
 from facegan_ref.grading.results import GradeResult, TaskPoints
-from facegan_ref.grading.table import class_table
+from facegan_ref.grading.running.table import class_table
 
 ROOT = Path(__file__).parents[2]
 FACEGAN = (

@@ -11,10 +11,10 @@ from graded_class import REPOSITORY, fingerprints
 from hand_ins import HandIn
 from world import BREACH, World, gradebook_rows, surroundings
 
-from facegan_ref.grading.batch import carry_out, make_plan
-from facegan_ref.grading.engines import LocalEngine
 from facegan_ref.grading.release import find_lesson
 from facegan_ref.grading.results import GradeResult
+from facegan_ref.grading.running.batch import carry_out, make_plan
+from facegan_ref.grading.running.engines import LocalEngine
 from facegan_ref.grading.sample_kit import LessonKit, make_course
 from facegan_ref.grading.sandbox import warm_process
 

@@ -17,7 +17,7 @@ from nbgrader.server_extensions.formgrader.handlers import template_path
 from scripts import TOKEN
 
 from facegan_ref.grading.config import load_config
-from facegan_ref.grading.table import class_table, what_to_look_at, write_csv
+from facegan_ref.grading.running.table import class_table, what_to_look_at, write_csv
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 

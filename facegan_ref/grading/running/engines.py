@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
 
 from facegan_ref.grading.gradebook import close_gradebooks
-from facegan_ref.grading.jobs import Job, OtherVersion, room_of
 from facegan_ref.grading.results import GradeResult
+from facegan_ref.grading.running.jobs import Job, OtherVersion, room_of
+from facegan_ref.grading.running.worker import Outcome, Worker
 from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost, Session, warm_process
-from facegan_ref.grading.worker import Outcome, Worker
 
 JOB_SECONDS = 900.0
 """The most that one job may take by the clock. What runs in it has limits of its own."""

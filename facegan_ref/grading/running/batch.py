@@ -14,12 +14,12 @@ from tqdm import tqdm
 
 from facegan_ref.grading.classroom import Classroom
 from facegan_ref.grading.config import PRIVATE, load_config
-from facegan_ref.grading.engines import Engine
 from facegan_ref.grading.gradebook import close_gradebooks
-from facegan_ref.grading.jobs import Job
 from facegan_ref.grading.release import find_lesson, lesson_names
 from facegan_ref.grading.results import GradeResult
-from facegan_ref.grading.state import StateFolder, folder_digest, lesson_digest
+from facegan_ref.grading.running.engines import Engine
+from facegan_ref.grading.running.jobs import Job
+from facegan_ref.grading.running.state import StateFolder, folder_digest, lesson_digest
 
 ALL = "all"
 MAX_LOG_BYTES = 16 * 2**20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facegan_ref.grading.classroom import Classroom
 from facegan_ref.grading.results import GradeResult
-from facegan_ref.grading.state import StateFolder, lesson_digest
+from facegan_ref.grading.running.state import StateFolder, lesson_digest
 
 
 class OtherVersion(RuntimeError):

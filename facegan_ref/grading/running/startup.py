@@ -1,6 +1,6 @@
 """Start a process that grades, without what it has no use for.
 
-python -m facegan_ref.grading.startup DESCRIPTOR FOLDER    # a worker; see `worker`
+python -m facegan_ref.grading.running.startup DESCRIPTOR FOLDER    # a worker; see `worker`
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(descriptor: str, scratch: str) -> None:
 
     warm_process()  # loads torch while this process loads nbgrader
     with quick_imports():
-        from facegan_ref.grading.worker import serve
+        from facegan_ref.grading.running.worker import serve
     serve(Connection(int(descriptor)), scratch)
 
 

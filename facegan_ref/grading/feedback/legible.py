@@ -12,7 +12,7 @@ from nbgrader.preprocessors.base import NbGraderPreprocessor
 from nbgrader.utils import is_locked
 from traitlets import Integer
 
-from facegan_ref.grading.notes import add_note, cell_label
+from facegan_ref.grading.feedback.notes import add_note, cell_label
 
 SHOWN = 2_000
 """Characters that remain of a cell that is too long."""

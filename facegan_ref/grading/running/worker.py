@@ -13,10 +13,10 @@ import tempfile
 import traceback
 from multiprocessing.connection import Connection
 
-from facegan_ref.grading.jobs import Job, OtherVersion, run_job
+from facegan_ref.grading.running.jobs import Job, OtherVersion, run_job
 from facegan_ref.grading.sandbox import IsolationUnavailable, SandboxLost
 
-_PROGRAM = "facegan_ref.grading.startup"
+_PROGRAM = "facegan_ref.grading.running.startup"
 
 Outcome = tuple[str, object]
 """What came of a job: ("row", GradeResult), or what went wrong and a sentence about it: "refused"
