@@ -163,9 +163,8 @@ def test_formgrader_runs_no_script(hostile: dict[str, HostileClass], student: st
     config = load_config(graded.world.course)
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [template_path]
-    names = ("assignment_id", "notebook_id", "submission_id", "next", "prev")
-    resources = dict.fromkeys((*names, "index", "total", "index_url", "base_url"), "0")
-    resources |= {"last_name": None, "first_name": None, "student": student}
+    names = ("assignment_id", "notebook_id", "submission_id", "notebook_path", "base_url")
+    resources = dict.fromkeys(names, "here") | {"index": 0, "total": 1}
     notebook = nbformat.reads(graded.graded_text(student), as_version=4)
     page, _ = HTMLExporter(config=config).from_notebook_node(notebook, resources=resources)
     assert TOKEN in page, "what was written is shown as text, or the test says nothing"
