@@ -49,7 +49,7 @@ def test_environment_yml_names_the_packages_of_pyproject():
     }
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     pip_part = text.split("- pip:")[1]
-    named = set(re.findall(r"^\s+- ([\w-]+>=[\d.]+)$", pip_part, re.MULTILINE))
+    named = set(re.findall(r"^\s+- ([\w-]+(?:\[\w+\])?>=[\d.]+)$", pip_part, re.MULTILINE))
     assert named == wanted
     assert "- -e .[dev]" in pip_part
     python = re.search(r"- python(>=[\d.]+)", text)
