@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import html
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -226,9 +227,11 @@ def _sort_extra_files(found: Submission, folder: Path, files: list[Path]) -> Non
     for path in files:
         if is_importable(path):
             continue
-        if path.is_symlink() or path.stat().st_size > MAX_FILE_BYTES:
+        readable = not path.is_symlink() and os.access(path, os.R_OK)
+        if not readable or path.stat().st_size > MAX_FILE_BYTES:
             name = code(path.relative_to(folder))
-            found.notes.append(f"{name} was not used: it is a link, or above 16 MB.")
+            why = "it is a link, cannot be read, or is above 16 MB"
+            found.notes.append(f"{name} was not used: {why}.")
         elif len(found.extra_files) < MAX_FILES:
             found.extra_files.append(path)
     if len(found.extra_files) == MAX_FILES:

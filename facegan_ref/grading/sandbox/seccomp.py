@@ -25,6 +25,7 @@ _TABLES = {
             "open_by_handle_at": 304, "setns": 308, "process_vm_readv": 310,
             "process_vm_writev": 311, "kcmp": 312, "finit_module": 313, "kexec_file_load": 320,
             "bpf": 321, "userfaultfd": 323, "memfd_create": 319, "clone3": 435, "clone": 56,
+            "prlimit64": 302,
         },
     ),
     "aarch64": (
@@ -37,6 +38,7 @@ _TABLES = {
             "open_by_handle_at": 265, "setns": 268, "process_vm_readv": 270,
             "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "kexec_file_load": 294,
             "bpf": 280, "userfaultfd": 282, "memfd_create": 279, "clone3": 435, "clone": 220,
+            "prlimit64": 261,
         },
     ),
 }  # fmt: skip
@@ -44,6 +46,7 @@ _TABLES = {
 # pidfd_getfd 438, mount_setattr 442, memfd_secret 447.
 _NEW = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 447)
 _UNKNOWN = ("clone3", "memfd_create")
+_BY_ARGUMENT = ("clone", "prlimit64")  # refused only with some arguments
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -64,11 +67,19 @@ def _program(architecture: int, calls: dict[str, int]) -> list[tuple[int, int, i
         (_RETURN, 0, 0, no),
     ]
     for name, number in calls.items():
-        if name != "clone":
+        if name not in _BY_ARGUMENT:
             answer = unknown if name in _UNKNOWN else no
             program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, answer)]
     for number in _NEW:
         program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, no)]
+    # prlimit64: a process's own limits yes, those of its keeper no.
+    program += [
+        (_EQUAL, 0, 4, calls["prlimit64"]),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+        (_EQUAL, 0, 1, 0),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, no),
+    ]
     # clone: threads and forks yes, new namespaces of any kind no.
     namespaces = linux.ALL_BUT_USER | linux.CLONE_NEWUSER
     program += [

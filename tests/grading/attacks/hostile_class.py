@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,5 +81,10 @@ def grade_hand_ins(folder: Path, settings: str, hand_ins: list[HandIn]) -> Hosti
 
 
 def plain_files(folder: Path) -> dict[str, str]:
-    """Return the checksums of all that is small enough to be read."""
-    return fingerprints(folder, lambda path: not path.is_symlink() and path.stat().st_size < 2**24)
+    """Return the checksums of all that may be read and is small enough."""
+
+    def is_plain(path: Path) -> bool:
+        readable = not path.is_symlink() and os.access(path, os.R_OK)
+        return readable and path.stat().st_size < 2**24
+
+    return fingerprints(folder, is_plain)
