@@ -20,7 +20,6 @@ def run(source: str) -> str:
 
 
 TRAIN = """
-    import sys
     import torch
     {put_off}
     import torchvision
@@ -39,13 +38,18 @@ TRAIN = """
         print(kind.__name__, [p.sum().item() for p in net.parameters()])
     boxes = torch.tensor([[0.0, 0, 4, 4]])
     print(torchvision.ops.roi_align(torch.ones(1, 1, 8, 8), [boxes], 2).sum().item())
-    print("torch._dynamo.convert_frame" in sys.modules, file=sys.stderr)
 """
 PUT_OFF = "from facegan_ref.grading.sandbox.no_compiler import put_off_compiler; put_off_compiler()"
 
 
 def test_optimizers_do_the_same_without_the_compiler() -> None:
     assert run(TRAIN.format(put_off=PUT_OFF)) == run(TRAIN.format(put_off=""))
+
+
+def test_an_optimizer_alone_does_not_load_the_compiler() -> None:
+    optimizer = "torch.optim.Adam([torch.nn.Parameter(torch.ones(1))]).step()"
+    loaded = "print('torch._dynamo.convert_frame' in sys.modules)"
+    assert run("\n".join(("import sys, torch", PUT_OFF, optimizer, loaded))) == "False"
 
 
 @pytest.mark.parametrize(

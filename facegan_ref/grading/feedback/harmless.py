@@ -18,7 +18,6 @@ _TAGS = (
 )
 _ATTRIBUTES = {
     "*": ["class", "style", "title"],
-    "abbr": ["title"],
     "details": ["open"],
     "ol": ["start"],
     "td": ["align", "colspan", "rowspan"],

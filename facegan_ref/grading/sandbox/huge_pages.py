@@ -6,6 +6,7 @@ that torch and its like fill. What a fork writes to is still copied in pages of 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from pathlib import Path
 
@@ -22,7 +23,6 @@ def use_huge_pages() -> int:
     """
     if not linux.AVAILABLE:
         return 0
-    madvise = ctypes.CDLL(None).madvise
     made = 0
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, rights, *_, inode = line.split(maxsplit=5)[:5]
@@ -30,6 +30,8 @@ def use_huge_pages() -> int:
             continue
         first, last = (int(address, 16) for address in addresses.split("-"))
         for start in range(-(-first // _SIZE) * _SIZE, last - _SIZE + 1, _SIZE):
-            done = madvise(ctypes.c_void_p(start), ctypes.c_size_t(_SIZE), _MADV_COLLAPSE)
-            made += done == 0
+            with contextlib.suppress(OSError):  # an older kernel, or no memory in one piece
+                address, size = ctypes.c_void_p(start), ctypes.c_size_t(_SIZE)
+                linux.call("madvise", address, size, ctypes.c_int(_MADV_COLLAPSE))
+                made += 1
     return made

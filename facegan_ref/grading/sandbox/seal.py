@@ -23,7 +23,7 @@ import torch
 import torch.library
 
 from facegan_ref.grading.sandbox.data_seal import data_of_checks
-from facegan_ref.grading.sandbox.watched_words import WatchedWords, memory_is_understood
+from facegan_ref.grading.sandbox.watched_words import PARTS, WatchedWords, memory_is_understood
 
 # Modules whose functions and classes checks use, each with all below it.
 _WATCHED = (
@@ -55,7 +55,6 @@ _COMPARING = _PRETENDING | {
 _INSTALLED = tuple(
     {os.path.join(path, "") for key, path in sysconfig.get_paths().items() if key.endswith("lib")}
 )
-_PARTS = ("__code__", "__defaults__", "__kwdefaults__")  # of a function
 _CHANGES_BY_ITSELF = ("torch.Storage",)  # torch.set_default_dtype does it
 # What notebooks replace for honest reasons, and no check looks at.
 _HARMLESS = (
@@ -85,7 +84,7 @@ def _guarded(value: object) -> bool:
 def _body(value: object) -> tuple | None:
     """What a function does, which can be replaced inside it."""
     if isinstance(value, types.FunctionType):
-        return (value, *(getattr(value, part) for part in _PARTS))
+        return (value, *(getattr(value, part) for part in PARTS))
     return None
 
 
@@ -176,7 +175,7 @@ class Seal:
 
     def _look_at_bodies(self) -> list[str]:
         functions, *parts = self._parts_of_bodies
-        for part, before in zip(_PARTS, parts, strict=True):
+        for part, before in zip(PARTS, parts, strict=True):
             if not all(map(operator.is_, map(operator.attrgetter(part), functions), before)):
                 return self._mend_bodies()
         return []
@@ -184,7 +183,7 @@ class Seal:
     def _mend_bodies(self) -> list[str]:
         found = []
         for name, (function, *parts) in self._bodies:
-            for part, before in zip(_PARTS, parts, strict=True):
+            for part, before in zip(PARTS, parts, strict=True):
                 if getattr(function, part) is not before:
                     found.append(name)
                     setattr(function, part, before)

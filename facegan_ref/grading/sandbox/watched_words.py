@@ -30,10 +30,11 @@ _DICT_USED, _DICT_KEYS = 2, 4  # after the keys: the values, if they do not stan
 _LIST_SIZE = 2  # then: items, room for them
 _SET_FILL = 2  # then: number, mask, table
 _CELL_CONTENT = 2
-_PARTS = ("__code__", "__defaults__", "__kwdefaults__")  # of a function
 _HEAD, _HEAD_KIND = 4, 1  # of a dictionary's keys: references, kind (beside a number for caches),
 # room, use; then the table
 _WHOLE, _LOWER_HALF = 2**64 - 1, 2**32 - 1
+PARTS = ("__code__", "__defaults__", "__kwdefaults__")
+"""What a function does, which can be replaced inside it."""
 # What is compared first says whether the next may be read at all.
 _OBJECTS, _HEADS, _BLOCKS = range(3)
 
@@ -52,7 +53,6 @@ class WatchedWords:
     def __init__(self, understood: bool) -> None:
         self._understood = understood
         self._kept: list[object] = []  # so that they stay where they are
-        self._owners: set[int] = set()
         self._always: set[int] = set()
         self._entries: tuple[list[_Entry], ...] = ([], [], [])
         self._layers: list[_Layer] = []
@@ -65,7 +65,6 @@ class WatchedWords:
             thing: anything; the owner of what is of no such type has always changed.
             but: names of a module or class that may stand for something else as they like.
         """
-        self._owners.add(owner)
         if not self._understood:
             self._always.add(owner)
             return
@@ -125,10 +124,11 @@ class WatchedWords:
     def take(self) -> None:
         """Keep all words as they are now."""
         layers = [[e for e in entries if e.owner not in self._always] for entries in self._entries]
-        ends = [end for layer in layers for e in layer for end in (e.address, e.end)]
-        if ends:
-            memory = _Memory(min(ends), max(ends))
-            self._layers = [_Layer(memory, entries, max(self._owners)) for entries in layers]
+        found = [entry for entries in layers for entry in entries]
+        if found:
+            memory = _Memory(min(e.address for e in found), max(e.end for e in found))
+            last_owner = max(e.owner for e in found)
+            self._layers = [_Layer(memory, entries, last_owner) for entries in layers]
         self._entries = ([], [], [])
 
     def changed(self) -> set[int]:
@@ -230,7 +230,7 @@ def _places_of_parts() -> tuple[int, ...]:
         pass
 
     words = _words(id(function), 0, types.FunctionType.__basicsize__ // _WORD)
-    return tuple(words.index(id(getattr(function, part))) for part in _PARTS)
+    return tuple(words.index(id(getattr(function, part))) for part in PARTS)
 
 
 @functools.cache
